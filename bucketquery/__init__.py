@@ -15,6 +15,8 @@
 from bucketquery.answers.changes import Changes
 from bucketquery.answers.overall import OverallBuckets
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
+from bucketquery.answers.swimlane import Swimlane
+from bucketquery.answers.top_influencers import TopInfluencers
 from bucketquery.errors import (
     BucketQueryError,
     ChangesExpired,
@@ -29,11 +31,13 @@ from bucketquery.index import ResultsIndex
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import Document, Kind
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.queries.swimlane_query import SwimlaneQuery
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.buckets import Bucket, BucketInfluencer
 from bucketquery.results.changes import Change, ChangeRange
 from bucketquery.results.commit import Commit
 from bucketquery.results.overall import OverallBucket, OverallBucketJob
+from bucketquery.results.top_influencer import TopInfluencer
 from bucketquery.snapshot import Snapshot
 
 __all__ = [
@@ -66,5 +70,9 @@ __all__ = [
     "RecordQuery",
     "ResultsIndex",
     "Snapshot",
+    "Swimlane",
+    "SwimlaneQuery",
+    "TopInfluencer",
+    "TopInfluencers",
     "UnknownJob",
 ]

@@ -12,6 +12,8 @@ from bucketquery.model.schema import Float64s, Int64s, Kind
 from bucketquery.queries.client_keywords import client_query
 from bucketquery.queries.overall import OverallQuestion, overall_question
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.queries.swimlane_query import SwimlaneQuery
+from bucketquery.queries.top_query import TopQuery
 from bucketquery.search.cursor import Walk
 
 
@@ -45,6 +47,12 @@ class OneCommit(Protocol):
 
     def _history(self, key: object, kind: Kind) -> Any:
         """The changes of one result."""
+
+    def _swimlane(self, query: SwimlaneQuery, now: Instant | None) -> Any:
+        """The swimlane of a query."""
+
+    def _top_influencers(self, query: TopQuery, now: Instant | None) -> Any:
+        """The top influencers of a window."""
 
 
 class ClientReads(ABC):

@@ -6,7 +6,7 @@ from typing import Any, overload
 from bucketquery.answers.changes import Changes
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.answers.run import AnyPage
-from bucketquery.count_reads import CountReads, require_query
+from bucketquery.count_reads import require_query
 from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.frozen import FrozenMapping
@@ -17,9 +17,10 @@ from bucketquery.queries.parameters import read_jobs, read_kind, read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import read_cursor
+from bucketquery.summary_reads import SummaryReads
 
 
-class Reads(CountReads):
+class Reads(SummaryReads):
     """The read methods. A subclass gives the snapshot that they read."""
 
     __slots__ = ()

@@ -7,6 +7,8 @@ from bucketquery.answers.change_feed import changes_after, history_of, listing
 from bucketquery.answers.changes import Changes
 from bucketquery.answers.overall import OverallBuckets, overall_buckets_of
 from bucketquery.answers.run import AnyPage, page_behind, page_of, page_of_jobs, results_of, results_of_jobs
+from bucketquery.answers.swimlane import Swimlane, swimlane_of
+from bucketquery.answers.top_influencers import TopInfluencers, top_influencers_of
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
@@ -17,6 +19,8 @@ from bucketquery.queries.overall import OverallQuestion, ResolvedOverall
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.queries.swimlane_query import SwimlaneQuery
+from bucketquery.queries.top_query import TopQuery
 from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import Walk
@@ -234,11 +238,21 @@ class Snapshot(Reads):
     def _history(self, key: object, kind: Kind) -> tuple[Change, ...]:
         return history_of(self._log, self._catalog, self._sequence, key, kind)
 
-    def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
+    def _swimlane(self, query: SwimlaneQuery, now: Instant | None) -> Swimlane:
+        return swimlane_of(self._catalog, query, query._bounds.resolve(self._now(now)), self._sequence)
+
+    def _top_influencers(self, query: TopQuery, now: Instant | None) -> TopInfluencers:
+        return top_influencers_of(self._catalog, query, self._now(now), self._sequence)
+
+    def _now(self, now: Instant | None) -> Callable[[], int]:
+        """A function that returns the instant of ``now`` in epoch ms: the given one, or that of the clock."""
         if now is None:
-            return resolve(query, self._read_clock)
+            return self._read_clock
         instant = read_now(now)
-        return resolve(query, lambda: instant)
+        return lambda: instant
+
+    def _resolve(self, query: AnyQuery, now: Instant | None) -> ResolvedQuery:
+        return resolve(query, self._now(now))
 
     def _read_clock(self) -> int:
         return self._epoch_ms(self._clock())

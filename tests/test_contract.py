@@ -34,9 +34,6 @@ AGREED = "f3a9ec8c0fe38b8636a29b08e10449acb29c062f8be6d323eca0ab9aef3df291"
 #: annotation in brackets.
 ABSENT = {
     # several jobs at once
-    "Swimlane",
-    "SwimlaneQuery",
-    "_Reads.swimlane",
     # filters by field
     "BucketQuery.__init__.where",
     "BucketQuery.where",
@@ -104,6 +101,16 @@ OURS = {
     "RecordQuery.replace.changes": "the parameter of replace",
     "InfluencerQuery.replace": "every query class has the methods of BucketQuery",
     "InfluencerQuery.replace.changes": "the parameter of replace",
+    "TopInfluencer": "the values of `TopInfluencers`",
+    "TopInfluencers": "the answer of `top_influencers`",
+    **{
+        f"{name}.top_influencers{parameter}": "a list of influencers over a window and several jobs"
+        for name in ("ResultsIndex", "Snapshot")
+        for parameter in (
+            "",
+            *(f".{each}" for each in "jobs field start end by size from_ exclude_interim now".split()),  # noqa: SIM905
+        )
+    },
 }
 
 #: Keyword-only parameters of `handle` that the contract does not have, and the reason.

@@ -138,5 +138,5 @@ CLAIMS: Final = (
     Claim("queries.queries.BucketQuery", "n jobs", LINEAR, partial(making_a_query, BucketQuery), 256, 8_192),
     Claim("queries.queries.RecordQuery", "n jobs", LINEAR, partial(making_a_query, RecordQuery), 256, 8_192),
     Claim("queries.queries.InfluencerQuery", "n jobs", LINEAR, partial(making_a_query, InfluencerQuery), 256, 8_192),
-    Claim("queries.query.Query.replace", "n jobs", LINEAR, changing_a_query, 256, 8_192),
+    Claim("queries.query_value.QueryValue.replace", "n jobs", LINEAR, changing_a_query, 256, 8_192),
 )

@@ -5,10 +5,10 @@ for an unset bound.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from typing import ClassVar, Final, NamedTuple
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.frozen import Immutable, filler
+from bucketquery.model.frozen import filler
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath
 from bucketquery.model.schema import Schema
 from bucketquery.queries.parameters import (
@@ -20,11 +20,10 @@ from bucketquery.queries.parameters import (
     read_score,
     read_sort,
 )
+from bucketquery.queries.query_value import QueryValue
 from bucketquery.queries.resolved import ResolvedQuery, clamp
 
 _new_tuple: Final = tuple.__new__
-#: For an integer with more bits than this, `repr` shows the number of its bits.
-_MOST_BITS_SHOWN: Final = 256
 
 
 class ParsedBounds(NamedTuple):
@@ -47,7 +46,7 @@ class ParsedBounds(NamedTuple):
     timestamp: InstantRange | NowMath | None
 
 
-class Query(Immutable):
+class Query(QueryValue):
     """A query for one kind of results, with the parameters that all kinds share.
 
     A kind is a frozen dataclass. Its fields are its parameters only; other slots hold the parsed values.
@@ -85,20 +84,6 @@ class Query(Immutable):
     _parsed: ParsedBounds
     #: None if date math needs the clock at each search.
     _resolved: ResolvedQuery | None
-
-    def replace(self, **changes: Any) -> Self:
-        """The same query with some parameters changed; it is checked like a new one.
-
-        Raises:
-            TypeError: the query has no such parameter.
-
-        Complexity: O(j) for j tokens.
-
-        >>> from bucketquery import BucketQuery
-        >>> BucketQuery(jobs="web").replace(desc=True).desc
-        True
-        """
-        return type(self)(**{**self._parameters(), **changes})
 
     def _read(
         self,
@@ -206,16 +191,6 @@ class Query(Immutable):
             ),
         )
 
-    def _parameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in type(self).__match_args__}  # type: ignore[attr-defined] # a dataclass
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={_shown(value)}" for name, value in self._parameters().items())
-        return f"{type(self).__name__}({shown})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self._parameters())
-
 
 _fill: Final = filler(
     Query, "jobs", "_job_id", "start", "end", "exclude_interim", "sort", "desc", "from_", "size", "_parsed"
@@ -235,14 +210,3 @@ def refuse_beside_timestamp(names: Iterable[str]) -> None:
     for name in names:
         shown = "from, size" if name in ("from_", "size", "page") else name
         raise InvalidQuery(f"Param [{shown}] is incompatible with [timestamp].", field=name)
-
-
-def _shown(value: object) -> str:
-    # Python refuses to write an integer of thousands of digits.
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS_SHOWN:
-        return f"<integer of {value.bit_length():,} bits>"
-    return repr(value)
-
-
-def _restore(kind: Callable[..., Query], parameters: dict[str, Any]) -> Query:
-    return kind(**parameters)

@@ -311,11 +311,16 @@ class Segment:
             return found
         if not (self.may_have_value_indexes() and self.is_of_numbers(name)):
             return None
+        marks = MARKS if name == self.schema.score and desc else ()
+        return self.index_cache().make(name, self.column(name), desc=desc, marks=marks)
+
+    def index_cache(self) -> IndexCache:
+        """The value indexes and postings of this segment, and of all segments that begin with the same rows."""
+        indexes = self._indexes
         if indexes is None:
             # If two readers make a cache at once, a value index of one of them may be lost. It is then made again.
             indexes = self._indexes = IndexCache(self.sizes)
-        marks = MARKS if name == self.schema.score and desc else ()
-        return indexes.make(name, self.column(name), desc=desc, marks=marks)
+        return indexes
 
     def may_have_value_indexes(self) -> bool:
         """Whether readers may make value indexes, and so change `nbytes`."""
@@ -352,14 +357,8 @@ class Segment:
 
     def __reduce__(self) -> tuple[Any, ...]:
         unpacked = self.unpacked()
-        return _restore, (
-            self.schema.kind,
-            self.length,
-            unpacked.columns,
-            unpacked.present,
-            dict(self.dictionaries),
-            dict(self.lists),
-        )
+        columns, present = unpacked.columns, unpacked.present
+        return _restore, (self.schema.kind, self.length, columns, present, dict(self.dictionaries), dict(self.lists))
 
     def check(self) -> None:
         """Assert every invariant."""

@@ -1,17 +1,21 @@
-"""The value indexes of a segment: the first reader of one makes it, and the writer maintains and corrects it.
+"""The value indexes and postings of a segment. The first reader of one makes it, and the writer passes it on.
 
-A cache decides whether a value index covers enough rows of its segment, and passes it on to the next segment.
-`value_index` defines a single value index.
+The writer maintains and corrects value indexes. Postings cover the first rows, and are made again once too many rows
+lie behind them. A cache decides whether a value index covers enough rows of its segment, and passes it on to the next
+segment. `value_index` and `postings` define a single one.
 """
 
 from collections.abc import Mapping, Sequence
 
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.model.sizes import Sizes
+from bucketquery.value_index.postings import Postings
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
 #: A column, and whether an order begins with its greatest values.
 _Key = tuple[str, bool]
+#: Two keyword columns.
+_Pair = tuple[str, str]
 
 
 class IndexCache:
@@ -21,11 +25,17 @@ class IndexCache:
     fail, and readers of the old rows must not see its rows.
     """
 
-    __slots__ = ("_made", "_sizes")
+    __slots__ = ("_made", "_postings", "_sizes")
 
-    def __init__(self, sizes: Sizes, made: dict[_Key, ValueIndex] | None = None) -> None:
+    def __init__(
+        self,
+        sizes: Sizes,
+        made: dict[_Key, ValueIndex] | None = None,
+        postings: dict[_Pair, Postings] | None = None,
+    ) -> None:
         self._sizes = sizes
         self._made = {} if made is None else made
+        self._postings = {} if postings is None else postings
 
     def near(self, name: str, length: int, *, desc: bool) -> ValueIndex | None:
         """The value index of a column, if it covers nearly all rows of the segment; None if a new one must be made.
@@ -58,6 +68,23 @@ class IndexCache:
         made = self._made[name, desc] = ValueIndex.of(sort_keys_of(column, desc=desc), marks, self._sizes)
         return made
 
+    def near_postings(self, pair: _Pair, length: int) -> Postings | None:
+        """The postings of two columns, if they cover nearly all rows of the segment; None if new ones must be made.
+
+        They may cover more rows than the segment has, or slightly fewer.
+        """
+        found = self._postings.get(pair)
+        if found is None:
+            return None
+        behind = length - found.covered
+        is_near = behind <= self._sizes.rows_behind + found.covered // self._sizes.covered_per_row_behind
+        return found if is_near else None
+
+    def put_postings(self, pair: _Pair, postings: Postings) -> Postings:
+        """Store the postings of two columns, and return them."""
+        self._postings[pair] = postings
+        return postings
+
     def maintained(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
         """The cache for a segment of these rows and later ones. If one value index is far behind, all are extended.
 
@@ -77,12 +104,14 @@ class IndexCache:
                 )
                 for (name, desc), known_index in known.items()
             },
+            self._postings.copy(),
         )
 
     def corrected(self, before: Mapping[str, Array], after: Mapping[str, Array], rows: Int64s) -> "IndexCache | None":
         """The cache for a segment with the same rows, of which some have other values.
 
-        It leaves out a value index if too many of its rows differ. None if no value index remains.
+        It leaves out a value index if too many of its rows differ, and the postings of a column that differs. None if
+        nothing remains.
 
         Args:
             before: the columns of this segment.
@@ -96,20 +125,32 @@ class IndexCache:
                 corrected = value_index.corrected(rows, sort_keys_of(after[name][rows], desc=desc))
             if corrected is not None:
                 made[name, desc] = corrected
-        return IndexCache(self._sizes, made) if made else None
+        postings = {
+            pair: found
+            for pair, found in self._postings.copy().items()
+            if all(after[name] is before[name] for name in pair)
+        }
+        return IndexCache(self._sizes, made, postings) if made or postings else None
 
     def between_rows(self, low: int, high: int | None) -> "IndexCache | None":
         """The cache for a segment of the rows ``[low, high)`` of this one, or of all rows from ``low`` on.
 
-        None if no value index remains. `ValueIndex.between_rows` has the details.
+        None if nothing remains. `ValueIndex.between_rows` has the details. Postings remain if their rows are the first
+        ones of the new segment.
         """
         made = {key: found.between_rows(low, high) for key, found in self._made.copy().items()}
         kept = {key: found for key, found in made.items() if found is not None}
-        return IndexCache(self._sizes, kept) if kept else None
+        postings = {
+            pair: found
+            for pair, found in self._postings.copy().items()
+            if not low and (high is None or found.covered <= high)
+        }
+        return IndexCache(self._sizes, kept, postings) if kept or postings else None
 
     def nbytes(self) -> int:
         """Bytes of the arrays, spare room included."""
-        return sum(value_index.nbytes() for value_index in self._made.copy().values())
+        of_postings = sum(postings.nbytes() for postings in self._postings.copy().values())
+        return sum(value_index.nbytes() for value_index in self._made.copy().values()) + of_postings
 
     def check(self, columns: Mapping[str, Array], length: int) -> None:
         """Assert every invariant of the value indexes that cover no more rows than ``length``.

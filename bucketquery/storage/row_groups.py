@@ -1,0 +1,63 @@
+"""Row groups: the rows of a segment by the pair of their keywords, from postings that the segment stores.
+
+A segment of few rows stores no postings; they are made for the asked rows. So are those of the rows behind the covered
+ones.
+"""
+
+from typing import NamedTuple
+
+from bucketquery.storage.segment import Segment
+from bucketquery.value_index.postings import Postings
+
+
+class RowGroups(NamedTuple):
+    """The groups of some consecutive rows of a segment.
+
+    Attributes:
+        postings: the postings of the rows, and perhaps of others.
+        offset: the row of the segment that the postings number 0.
+        first: the first row.
+        stop: the row behind the last.
+    """
+
+    postings: Postings
+    offset: int
+    first: int
+    stop: int
+
+
+def row_groups(segment: Segment, name: str, value: str, first: int, stop: int) -> list[RowGroups]:
+    """The groups of the rows ``[first, stop)``, in one part or two.
+
+    Args:
+        segment: the segment.
+        name: the keyword column that leads the order of the groups.
+        value: the other keyword column.
+        first: the first row.
+        stop: the row behind the last.
+
+    The first call for a segment costs O(n) for its n rows. Later calls cost O(b) for the b rows behind the covered
+    ones.
+    """
+    parts = []
+    if segment.may_have_value_indexes():
+        postings = _stored(segment, name, value)
+        covered = min(stop, postings.covered)
+        if first < covered:
+            parts.append(RowGroups(postings, 0, first, covered))
+            first = covered
+    if first < stop:
+        parts.append(RowGroups(_made(segment, name, value, slice(first, stop)), first, first, stop))
+    return parts
+
+
+def _stored(segment: Segment, name: str, value: str) -> Postings:
+    cache, pair = segment.index_cache(), (name, value)
+    found = cache.near_postings(pair, segment.length)
+    # Two readers may both make them. The two results differ at most in how many later rows they cover.
+    return cache.put_postings(pair, _made(segment, *pair, slice(0, segment.length))) if found is None else found
+
+
+def _made(segment: Segment, name: str, value: str, rows: slice) -> Postings:
+    codes = segment.column(name)[rows], segment.column(value)[rows]
+    return Postings.of(*codes, segment.dictionary(name), segment.dictionary(value))
