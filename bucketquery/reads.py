@@ -7,13 +7,13 @@ from bucketquery.answers.changes import Changes
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.answers.run import AnyPage
 from bucketquery.count_reads import require_query
-from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS, Kind
-from bucketquery.queries.parameters import read_jobs, read_kind, read_text
+from bucketquery.queries.job_tokens import read_jobs
+from bucketquery.queries.parameters import read_kind, read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import read_cursor

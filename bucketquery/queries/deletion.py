@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, InstantRange, NowMath
 from bucketquery.model.scalars import base_form, iterator_of
-from bucketquery.queries.parameters import MOST_JOBS, is_unset, read_boolean, read_bound
+from bucketquery.queries.job_tokens import MOST_JOBS
+from bucketquery.queries.parameters import is_unset, read_boolean, read_bound
 from bucketquery.queries.resolved import clamp
 
 

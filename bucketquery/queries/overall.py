@@ -9,7 +9,8 @@ from bucketquery.model.scalars import base_form
 from bucketquery.model.text import brief
 from bucketquery.queries.client_keywords import read_boolean_text, read_double
 from bucketquery.queries.durations import read_duration
-from bucketquery.queries.parameters import read_bound, read_jobs, read_score
+from bucketquery.queries.job_tokens import read_jobs
+from bucketquery.queries.parameters import read_bound, read_score
 from bucketquery.queries.resolved import clamp
 
 _SECOND_MS: Final = 1_000
@@ -110,7 +111,7 @@ def overall_question(
     first, behind = read_bound(start, "start")[1], read_bound(end, "end")[1]
     may_match_nothing = allow_no_match is None or bool(read_boolean_text(allow_no_match, "allow_no_match"))
     others = ResolvedOverall(None, None, threshold, number, span_ms, bucket_span, is_final)
-    return OverallQuestion(read_jobs(job_id), first, behind, may_match_nothing, others)
+    return OverallQuestion(read_jobs(job_id, "job_id"), first, behind, may_match_nothing, others)
 
 
 def read_top_n(value: object, name: str) -> int:

@@ -10,7 +10,8 @@ from typing import Final
 from bucketquery.model.frozen import filler
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
-from bucketquery.queries.parameters import every_order_by, read_condition, read_jobs
+from bucketquery.queries.job_tokens import read_jobs
+from bucketquery.queries.parameters import every_order_by, read_condition
 from bucketquery.queries.query import Query, refuse_beside_timestamp
 from bucketquery.queries.resolved import ResolvedQuery
 

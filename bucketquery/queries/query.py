@@ -5,7 +5,7 @@ for an unset bound.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.model.frozen import filler

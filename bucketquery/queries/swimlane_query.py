@@ -12,7 +12,8 @@ from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.text import brief
 from bucketquery.queries.bounds import Bounds
-from bucketquery.queries.parameters import read_boolean, read_integer, read_jobs, read_text
+from bucketquery.queries.job_tokens import read_jobs
+from bucketquery.queries.parameters import read_boolean, read_integer, read_text
 from bucketquery.queries.query_value import QueryValue
 
 #: The longest cell in seconds: its edges fit into 64 bits.

@@ -6,7 +6,8 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.model.scalars import base_form
 from bucketquery.model.text import brief
 from bucketquery.queries.bounds import Bounds
-from bucketquery.queries.parameters import read_boolean, read_integer, read_jobs, read_text
+from bucketquery.queries.job_tokens import read_jobs
+from bucketquery.queries.parameters import read_boolean, read_integer, read_text
 
 
 class TopQuery(NamedTuple):

@@ -148,7 +148,7 @@ class SlotRows:
             window = Window.of(view, *self._window)
             matches = Matches.of(window, threshold)
             rows: Array = np.concatenate(
-                [_NO_NUMBERS, *(some.matching(0, some.length, threshold) for some in matches.candidates)]
+                [_NO_NUMBERS, *(some.matching(0, some.length, threshold, None) for some in matches.candidates)]
             )
             if len(matches.deleted):
                 rows = rows[~find(matches.deleted, rows)[0]]

@@ -11,7 +11,7 @@ import pytest
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.queries.deletion import Deletion, read_deletion
-from bucketquery.queries.parameters import MOST_JOBS
+from bucketquery.queries.job_tokens import MOST_JOBS
 
 
 def no_clock() -> int:

@@ -13,18 +13,15 @@ import pytest
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, InstantRange, NowMath
 from bucketquery.model.schema import BUCKET, INFLUENCER, MAPPED, NESTED_FIELDS, RECORD, TEXT_FIELDS, Schema
+from bucketquery.queries.job_tokens import MOST_GROUPS, MOST_JOBS, read_groups, read_jobs
 from bucketquery.queries.parameters import (
-    MOST_GROUPS,
-    MOST_JOBS,
     is_unset,
     order_by_of,
     read_boolean,
     read_bound,
     read_canonical_instant,
-    read_groups,
     read_integer,
     read_job_id,
-    read_jobs,
     read_now,
     read_score,
     read_sort,
