@@ -262,7 +262,7 @@ def test_selected_jobs_may_have_no_label() -> None:
         ranges.append(labels.is_range)
         assert of_selected(labels, base, np.arange(4)).tolist() == rows  # type: ignore[union-attr] # an array
     assert ranges == [True, False]
-    nobody = SelectedLabels.of(every._replace(labels=JobLabels([])), catalog.select(["a-1"], "jobs"))
+    nobody = SelectedLabels.of(every._replace(labels=JobLabels([])), catalog.select(("a-1",), "jobs"))
     assert not len(of_selected(nobody, base, slice(0, 4)))  # type: ignore[arg-type] # an array
     assert of_selected(None, base, slice(0, 4)) == slice(0, 4)
 
@@ -330,7 +330,7 @@ def test_the_longest_span_of_many_jobs_is_found_in_every_way() -> None:
         catalog = index.snapshot()._catalog
         own = {"a": 60, "b": 600, "c": 0, "d": 0} | given
         for names in ("abcd", "ab", "cd", "a", "dbca"):
-            selected = catalog.select([*names], "job_id")
+            selected = catalog.select((*names,), "job_id")
             expected = max(own[name] for name in names)
             assert longest_span(catalog, selected) == longest_span(catalog, selected, few_jobs=0) == expected
 
@@ -349,7 +349,7 @@ def test_tables_of_all_jobs_may_have_no_part() -> None:
         index.put_job(name)
     snapshot = index.snapshot()
     snapshot._catalog.__dict__["all_jobs"] = lambda _schema: nothing
-    assert longest_span(snapshot._catalog, snapshot._catalog.select(["a", "b"], "jobs"), few_jobs=0) == 0
+    assert longest_span(snapshot._catalog, snapshot._catalog.select(("a", "b",), "jobs"), few_jobs=0) == 0
 
 
 def test_a_shorter_span_is_refused() -> None:
