@@ -384,6 +384,7 @@ class Segment:
             assert not lists.length or (lists.values.dtype == np.int64) is (field.type is Type.INSTANT)
         if self._indexes is not None:
             self._indexes.check(self.columns, self.length)
+            self._indexes.check_postings(self.length, self.values)
 
 
 def _restore(kind: Kind, *parts: Any) -> Segment:
