@@ -1,7 +1,7 @@
 """The catalogue: every job by its id, immutable, copied on write in three levels.
 
 A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes one
-or two microseconds for any number of jobs. `combined_cache.py` has the combined tables.
+or two microseconds for any number of jobs. `all_jobs.py` has the combined tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +13,6 @@ from sortedcontainers import SortedList
 
 from bucketquery.errors import UnknownJob
 from bucketquery.jobs.all_jobs import AllJobs
-from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
-from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.jobs.totals import Totals
@@ -45,23 +43,20 @@ class Catalog:
     Args:
         groups: the jobs; None if there are none.
         ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a new list.
-        cache: the combined tables of all commits of an index; None makes an empty cache.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
     >>> "web" in catalog, len(catalog.without("web"))
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_cache", "_groups", "_sorted_ids")
+    __slots__ = ("__dict__", "_groups", "_sorted_ids")
 
     def __init__(
         self,
         groups: Sequence[Sequence[_Shard]] | None = None,
         ids: list[SortedList] | None = None,
-        cache: CombinedCache | None = None,
     ) -> None:
         self._groups = _NO_JOBS if groups is None else groups
-        self._cache = CombinedCache() if cache is None else cache
         #: Empty until a reader of any of these catalogues reads the ids.
         self._sorted_ids = [] if ids is None else ids
 
@@ -120,8 +115,8 @@ class Catalog:
         ranks = sorted({known.index(self.known(token, field).job_id) for token in tokens})
         return SelectedJobs(known, None if len(ranks) == len(known) else np.array(ranks, dtype=np.int64))
 
-    def all_jobs(self, schema: Schema) -> AllJobs:
-        """The results of all jobs of one kind as one table."""
+    def all_jobs(self, schema: Schema) -> AllJobs | None:
+        """The results of all jobs of one kind as one table; None if there is no such table."""
         return self._all_jobs_of(schema)
 
     def _all_jobs_of(self, schema: Schema) -> AllJobs:
@@ -160,13 +155,9 @@ class Catalog:
                     own = copies[at] = _own_shard(groups, at, copied)
                 is_new = is_new or job_id not in own
                 own[job_id] = job
-        cache = self._cache
-        if cache.entries:
-            cache.drop_useless(groups, jobs)
         # This does the same as the constructor, in half the time.
         following = _new(Catalog)
         following._groups = groups
-        following._cache = cache
         following._sorted_ids = [] if is_new else self._sorted_ids
         return following
 
@@ -174,10 +165,7 @@ class Catalog:
         """This catalogue without one of its jobs; for the writer only. It copies the shard of the job."""
         groups = [*self._groups]
         del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
-        cache = self._cache
-        if cache.entries:
-            cache.drop_useless(groups, {job_id: None})
-        return Catalog(groups, None, cache)
+        return Catalog(groups)
 
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of all jobs, added up.
@@ -186,18 +174,10 @@ class Catalog:
         """
         return Totals.sum_of(shard.totals for shard in self._shards())
 
-    @once
-    def _combined(self) -> CommitTables:
-        """The combined tables that serve this catalogue."""
-        return CommitTables(self._cache, self._groups)
-
-    def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
-        """How to search many jobs together: the result of `CommitTables.combine`."""
-        return self._combined.combine(jobs, schema)
-
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the combined tables, without the tables of this catalogue: the result of `CommitTables.nbytes`."""
-        return self._combined.nbytes()
+        """Bytes of the combined tables of all jobs that were made for this catalogue."""
+        made = [*self._all_jobs.copy().values()]
+        return sum(part.base.nbytes() + part.head.nbytes() for all_jobs in made for part in all_jobs.parts)
 
     def check(self) -> None:
         """Assert every invariant of the catalogue and of its tables."""

@@ -1,6 +1,7 @@
 """Selected jobs: the known jobs that a query names, at one commit."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class SelectedJobs:
         """The ids of the selected jobs, in order."""
         known, ranks = self.known, self.ranks
         return tuple(known) if ranks is None else tuple([known[rank] for rank in ranks.tolist()])
+
+    @once
+    def label_filters(self) -> list[Any]:
+        """The filter that a search has made of these jobs, with the labels that it is made of; at most one."""
+        return []
 
     @once
     def mask(self) -> Bools:

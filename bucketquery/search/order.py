@@ -170,12 +170,12 @@ class Order:
         """The positions of some rows of one view in order, group by group; groups ascend."""
         return in_order([self._values(rows, column) for column in self.within], groups, desc=self.desc)
 
-    def row_keys(self, rows: Selection, job_ids: Sequence[str]) -> RowKeys:
+    def row_keys(self, rows: Selection, job_ids: Sequence[str] | None) -> RowKeys:
         """The row keys of some rows.
 
         Args:
             rows: rows of any table.
-            job_ids: the job of each row.
+            job_ids: the job of each row; None for rows of combined tables, which have a column for it.
         """
         columns: list[_RowKey] = []
         for column in self.columns:
@@ -188,6 +188,8 @@ class Order:
                 columns.append((rows.column(name).tolist(), None))
             else:
                 columns.append((rows.column(name), rows.missing(name) if column.puts_missing_last else None))
+        if job_ids is None:
+            return RowKeys(len(rows), tuple(columns))
         job: _RowKey = [*job_ids], None
         return RowKeys(len(job_ids), (job, *columns) if self.job_leads else (*columns, job))
 

@@ -7,7 +7,8 @@ Other modules make the other choices:
 
 - `search` chooses time order, where no plan is needed, and the top-k cache.
 - `threshold` chooses how the matches are counted: by a level, by block counts, or by comparing all rows.
-- `many_jobs` chooses the first instant of a deep page of several jobs.
+- `many_jobs` chooses whether several jobs are searched together, and `job_by_job` the first instant of a deep page of
+  jobs that are not.
 
 The module also has `Explanation`, which says how an answer was found.
 """
@@ -135,6 +136,7 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
     window, lead, desc = matches.window, order.lead, order.desc
     low, stop = window.base.start, min(window.base.stop, value_index.covered)
     all_match = matches.threshold is None or (desc and lead == window.view.base.schema.score)
+    all_match = all_match and matches.jobs is None
     wanted = matches.shortcuts.margin * need * (1 if all_match else window.length / matches.matched)
     share = (stop - low) / value_index.covered
     for number in range((len(value_index.levels) if failed is None else failed) - 1, -1, -1):

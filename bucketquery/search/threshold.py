@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.model.schema import Array, Int64s
+from bucketquery.model.schema import JOB_LABEL, Array, Int64s
+from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage.segment import Segment
@@ -22,6 +23,8 @@ BaseRows = Array
 
 #: The first look for some matches compares this many rows for each wanted match.
 _PER_MATCH: Final = 4
+#: The rows of some jobs are listed, rather than counted, if a window without a threshold has at most this many rows.
+_LISTED: Final = 65_536
 
 _new_tuple: Final = tuple.__new__
 
@@ -58,6 +61,7 @@ class Matches(NamedTuple):
         window: the window.
         threshold: the lowest score that matches, or None.
         shortcuts: which work may be skipped.
+        jobs: the jobs whose rows match, in a combined table; None if those of all jobs do.
         candidates: the candidates of the base.
         head: the matches of the head, by their row numbers within the head.
         deleted: the rows of the base that would match if they were not deleted.
@@ -69,6 +73,7 @@ class Matches(NamedTuple):
     window: Window
     threshold: float | None
     shortcuts: Shortcuts
+    jobs: LabelFilter | None
     candidates: tuple[Candidates, ...]
     head: Int64s
     deleted: Int64s
@@ -77,7 +82,13 @@ class Matches(NamedTuple):
     rows_read: int
 
     @classmethod
-    def of(cls, window: Window, threshold: float | None, shortcuts: Shortcuts = ALL_SHORTCUTS) -> "Matches":
+    def of(
+        cls,
+        window: Window,
+        threshold: float | None,
+        shortcuts: Shortcuts = ALL_SHORTCUTS,
+        jobs: LabelFilter | None = None,
+    ) -> "Matches":
         """Count the matches of a window."""
         view, head, deleted = window.view, NO_ROWS, window.deleted
         low, high = window.base.start, window.base.stop
@@ -85,7 +96,8 @@ class Matches(NamedTuple):
             head = np.arange(window.head.start, window.head.stop)
         if threshold is None:
             every = Candidates(low, high - low, high - low, None, None)
-            return cls(window, None, shortcuts, (every,), head, deleted, window.length, (), 0)
+            found = cls(window, None, shortcuts, None, (every,), head, deleted, window.length, (), 0)
+            return found if jobs is None else found.of_jobs(jobs)
         name = view.base.schema.score
         if len(head):
             head = head[view.head.column(name)[window.head] >= threshold]
@@ -96,8 +108,35 @@ class Matches(NamedTuple):
         for some in candidates:
             matched += some.matched
         # This does the same as the constructor of the named tuple, in half the time.
-        fields = (window, threshold, shortcuts, candidates, head, deleted, matched, levels, rows_read)
-        return _new_tuple(cls, fields)
+        fields = (window, threshold, shortcuts, None, candidates, head, deleted, matched, levels, rows_read)
+        found = _new_tuple(cls, fields)
+        return found if jobs is None else found.of_jobs(jobs)
+
+    def of_jobs(self, jobs: LabelFilter) -> "Matches":
+        """The matches of some jobs: O(m) for m matches of all jobs."""
+        view = self.window.view
+        base_labels = view.base.columns[JOB_LABEL]
+        head, deleted = self.head, self.deleted
+        if len(head):
+            head = head[jobs.mask(view.head.columns[JOB_LABEL][head])]
+        if len(deleted):
+            deleted = deleted[jobs.mask(base_labels[deleted])]
+        candidates: list[Candidates] = []
+        matched, rows_read = len(head) - len(deleted), self.rows_read
+        for some in self.candidates:
+            rows_read += some.matched
+            if some.rows is None and some.scores is None and some.length > _LISTED:
+                own = jobs.count(base_labels[some.first : some.first + some.length])
+                candidates.append(some._replace(matched=own))
+            else:
+                rows = some.matching(0, some.length, self.threshold)
+                rows = rows[jobs.mask(base_labels[rows])]
+                own = len(rows)
+                candidates.append(Candidates(0, own, own, rows, None))
+            matched += own
+        return self._replace(
+            jobs=jobs, candidates=tuple(candidates), head=head, deleted=deleted, matched=matched, rows_read=rows_read
+        )
 
     def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:
         """The first ``need`` matching rows of the base, or the last if ``desc``; all if there are fewer.
@@ -115,13 +154,14 @@ class Matches(NamedTuple):
         rows_read = 0
         for some in reversed(self.candidates) if desc else self.candidates:
             passed = 0
-            step = need if some.scores is None else max(self.shortcuts.smallest_look, _PER_MATCH * need)
+            is_compared = some.scores is not None or (self.jobs is not None and some.rows is None)
+            step = max(self.shortcuts.smallest_look, _PER_MATCH * need) if is_compared else need
             while need > 0 and passed < some.length:
                 step = min(step, some.length - passed)
                 first = some.length - passed - step if desc else passed
                 rows = self.alive(some.matching(first, first + step, self.threshold))
                 passed += step
-                if some.scores is not None:
+                if is_compared:
                     rows_read += step
                 step *= 2
                 if len(rows) > need:
@@ -140,7 +180,12 @@ class Matches(NamedTuple):
         return self.alive(rows)
 
     def alive(self, rows: BaseRows) -> BaseRows:
-        """The rows that are not deleted among some rows of the base at or above the threshold."""
+        """The rows that are not deleted among some rows of the base at or above the threshold.
+
+        If only some jobs match, rows of other jobs are left out too.
+        """
+        if self.jobs is not None:
+            rows = rows[self.jobs.mask(self.window.view.base.columns[JOB_LABEL][rows])]
         if not len(self.deleted):
             return rows
         is_deleted, _ = find(self.deleted, rows)

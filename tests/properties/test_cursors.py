@@ -17,7 +17,7 @@ import pytest
 from bucketquery import BucketQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.search.shortcuts import Shortcuts
 from support.cases import Table, seeded_tables
-from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, only, shortcuts_for, take
+from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, only, shortcuts_for, take
 from support.strategies import KINDS, Query, kind_of
 
 pytestmark = pytest.mark.usefixtures("decoding_cursors")
@@ -58,7 +58,6 @@ def walked(table: Table, way: str, shortcuts: Shortcuts) -> Counter[str]:
     index = take(ResultsIndex(keep_documents=rng.random() < 0.8, max_size=10_000), shortcuts)
     for job in sorted(table.put):
         index.put_job(job)
-    combine_few(index, way, table.seed)
     states = [index.snapshot()]
     for case in table.cases:
         while len(states) <= case.written:

@@ -90,7 +90,7 @@ def test_a_query_of_many_jobs_has_the_answer_of_a_single_table(
     limit_heads(monkeypatch, 4)
     for seed in range(6):
         rng = Random(seed)
-        index = ask_together(ResultsIndex(), small_rows=20, few_changed=few_changed)
+        index = ask_together(ResultsIndex())
         take(index, replace(only(shortcuts), deep_from=2))
         for job_id in JOBS:
             index.put_job(job_id)
@@ -110,7 +110,7 @@ def test_the_job_is_the_last_key_of_all_kinds(kind: type[RecordQuery | Influence
     for together in (False, True):
         index = ResultsIndex()
         if together:
-            ask_together(index, small_rows=100, few_changed=1)
+            ask_together(index)
         index.upsert([bucket(row, job_id=job_id, result_type=result) for row in (1, 0) for job_id in ("b", "c", "a")])
         for desc, sort, order in (
             (False, "timestamp", "a0 b0 c0 a1 b1 c1"),
@@ -128,7 +128,7 @@ def test_the_first_unknown_job_is_named() -> None:
     for together in (False, True):
         index = ResultsIndex()
         if together:
-            ask_together(index, small_rows=100, few_changed=1_000)
+            ask_together(index)
         index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
         assert index.search(BucketQuery(jobs=["b", "a", "c"])).count == 3
         index.delete_job("c")
