@@ -119,14 +119,17 @@ class Catalog:
         """The results of all jobs of one kind as one table; None if there is no such table."""
         return self._all_jobs_of(schema)
 
-    def _all_jobs_of(self, schema: Schema) -> AllJobs:
+    def _all_jobs_of(self, schema: Schema) -> AllJobs | None:
         made = self._all_jobs
         if schema.kind not in made:
-            made[schema.kind] = AllJobs.of(schema, self)
+            tables = [job.tables[schema.kind] for job in self if schema.kind in job.tables]
+            spans = [part.column("bucket_span") for table in tables for part in (table.base, table.head)]
+            is_wide = any((some >= 2**32).any() for some in spans)
+            made[schema.kind] = None if is_wide else AllJobs.of(schema, self)
         return made[schema.kind]
 
     @once
-    def _all_jobs(self) -> dict[str, AllJobs]:
+    def _all_jobs(self) -> dict[str, AllJobs | None]:
         return {}
 
     def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
@@ -176,7 +179,7 @@ class Catalog:
 
     def nbytes_of_combined_tables(self) -> int:
         """Bytes of the combined tables of all jobs that were made for this catalogue."""
-        made = [*self._all_jobs.copy().values()]
+        made = [all_jobs for all_jobs in self._all_jobs.copy().values() if all_jobs is not None]
         return sum(part.base.nbytes() + part.head.nbytes() for all_jobs in made for part in all_jobs.parts)
 
     def check(self) -> None:

@@ -102,7 +102,7 @@ def _search(
     together = _together(catalog, selected, resolved, shortcuts)
     if together is not None and together.can_order(resolved):
         return together.search(resolved, shortcuts) if key is None else together.search_after(resolved, shortcuts, key)
-    if together is None:
+    if together is None or len(selected) * shortcuts.sorted_per_job < together.window_rows(resolved):
         return _each(catalog, selected.ids, resolved, shortcuts, key)
     job_ids, counts, rows_read = together.counts(resolved, shortcuts)
     if not resolved.by_job:

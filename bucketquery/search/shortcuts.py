@@ -35,6 +35,8 @@ class Shortcuts:
             tables of all jobs.
         rows_per_job: jobs are searched one by one if all jobs have more than N rows in the window for each of them. To
             search a job takes as long as to look for its label in about this many rows.
+        sorted_per_job: in an order that combined tables do not have, all jobs are searched one by one if they have more
+            than N rows in the window for each job. To search a job takes as long as to sort about this many labels.
         scan_rows: the number of rows that a scan reads at once.
         scan_buckets: the number of expanded buckets that a scan of several jobs reads at once.
     """
@@ -60,6 +62,7 @@ class Shortcuts:
     few_jobs: int = 16
     known_per_job: int = 1_024
     rows_per_job: int = 2_048
+    sorted_per_job: int = 256
     scan_rows: int = 4_096
     scan_buckets: int = 64
 

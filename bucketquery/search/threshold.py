@@ -15,7 +15,7 @@ from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.view import NO_ROWS
+from bucketquery.storage.view import NO_ROWS, View
 from bucketquery.value_index.value_index import ValueIndex
 
 #: Rows of the base; those of a level take half the bytes.
@@ -25,6 +25,8 @@ BaseRows = Array
 _PER_MATCH: Final = 4
 #: The rows of some jobs are listed, rather than counted, if a window without a threshold has at most this many rows.
 _LISTED: Final = 65_536
+#: A view stores this many counts of rows of some jobs.
+_STORED_COUNTS: Final = 64
 
 _new_tuple: Final = tuple.__new__
 
@@ -126,7 +128,7 @@ class Matches(NamedTuple):
         for some in self.candidates:
             rows_read += some.matched
             if some.rows is None and some.scores is None and some.length > _LISTED:
-                own = jobs.count(base_labels[some.first : some.first + some.length])
+                own = _count(view, jobs, some.first, some.first + some.length)
                 candidates.append(some._replace(matched=own))
             else:
                 rows = some.matching(0, some.length, self.threshold)
@@ -201,6 +203,20 @@ class Matches(NamedTuple):
         if len(self.head):
             rows = with_head(self.window.view, rows, self.head)
         return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
+
+
+def _count(view: View, jobs: LabelFilter, first: int, stop: int) -> int:
+    """The number of rows of some jobs among the rows ``[first, stop)`` of the base. The view stores the last counts."""
+    key = jobs, first, stop
+    known = view.counts_of_jobs
+    count = known.get(key)
+    if count is None:
+        count = jobs.count(view.base.columns[JOB_LABEL][first:stop])
+        if len(known) >= _STORED_COUNTS:
+            known.clear()
+        # Two readers may both count, with the same result.
+        known[key] = count
+    return count
 
 
 def _counted(

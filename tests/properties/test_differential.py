@@ -8,6 +8,7 @@ an index that takes every shortcut it can, and the same number on an index that 
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -28,6 +29,7 @@ from bucketquery import (
 )
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
+from support.all_jobs import cut_all_jobs
 from support.cases import Case, Table, all_matches, count_cases, outcome, plural, seeded_tables
 from support.helpers import ask_together
 from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, shortcuts_for, take
@@ -81,14 +83,17 @@ def test_churned_cases_are_answered_alike(kind: Kind) -> None:
     assert count_cases(seeded_tables(f"churned-{kind}-{SEED}", cases), IndexEngine)["cases"] >= cases
 
 
-def test_jobs_that_are_asked_together_are_answered_alike() -> None:
-    """Index, reference and SQLite agree if two jobs or more are searched in the combined tables of all jobs."""
+@pytest.mark.parametrize("way", WAYS)
+def test_jobs_that_are_asked_together_are_answered_alike(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Index, reference and SQLite agree if two jobs or more are searched in combined tables, which have many parts."""
 
     def opened(table: Table) -> IndexEngine:
-        return IndexEngine(table, prepare=ask_together)
+        shortcuts = shortcuts_for(monkeypatch, way, table.seed)
+        cut_all_jobs(monkeypatch, table.seed)
+        return IndexEngine(table, replace(shortcuts, combined=True), prepare=ask_together)
 
     cases = CASES // 5
-    assert count_cases(seeded_tables(f"together-{SEED}", cases), opened)["cases"] >= cases
+    assert count_cases(seeded_tables(f"together-{way}-{SEED}", cases), opened)["cases"] >= cases
 
 
 @pytest.mark.thorough

@@ -37,7 +37,12 @@ STEP = SPAN_S * 1_000
 ON_FEW_ROWS: Final = Shortcuts(few_rows=0, few_matches=0, few_sort_keys=0, smallest_look=2, first_look=2)
 
 #: The sizes that let a search of two jobs or more read the combined tables of all jobs.
-TOGETHER: Final[Mapping[str, Any]] = {"few_jobs": 2, "known_per_job": 10**6, "rows_per_job": 10**9}
+TOGETHER: Final[Mapping[str, Any]] = {
+    "few_jobs": 2,
+    "known_per_job": 10**6,
+    "rows_per_job": 10**9,
+    "sorted_per_job": 10**9,
+}
 
 #: The seconds that a test waits for a thread, process or reply before it fails. A busy machine may need most of them.
 PATIENCE_S = 120

@@ -32,6 +32,7 @@ _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "few_jobs": (0, 2, 3),
     "known_per_job": (10**6,),
     "rows_per_job": (0, 2, 10**9),
+    "sorted_per_job": (0, 2, 10**9),
 }
 
 #: Values for the sizes of storage and value indexes, most of them low enough for tests; one value of each is drawn.
