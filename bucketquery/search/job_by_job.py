@@ -1,6 +1,7 @@
 """Searches of several jobs one by one, whose first matches are merged by their row keys.
 
 A few jobs are searched in this way, and any number in an order that combined tables do not have. `many_jobs` says when.
+Small jobs are joined instead (`joined_jobs`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from bucketquery.model.schema import Int64s, Schema
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.job_rows import Group, JobRows
+from bucketquery.search.joined_jobs import search_joined
 from bucketquery.search.order import Order
 from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import search
@@ -37,11 +39,16 @@ class Found(NamedTuple):
 
 
 def search_each(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts) -> Found:
-    """The page of a query over some jobs, which are all known; each job costs one search.
+    """The page of a query over some jobs, which are all known; each job costs one search unless all are small.
 
     Merging p searches costs O(p k) for a page that ends at the k-th match.
     """
     tables, order = tables_of(catalog, jobs, resolved.schema), Order.of(resolved)
+    if shortcuts.join and len(tables) > 1:
+        joined = search_joined(tables, resolved, shortcuts.joined_rows)
+        if joined is not None:
+            found, job_ids, count, compared = joined
+            return Found(JobRows.of_copies(catalog, found, job_ids), count, compared)
     if order.job_leads:
         return _in_order_of_jobs(catalog, tables, resolved, shortcuts)
     total, rows_read = None, 0

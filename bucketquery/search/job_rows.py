@@ -1,8 +1,8 @@
 """Rows of several jobs in the order of a page, read like a selection.
 
 The rows are those that searches have found: in the tables of single jobs, or in combined tables. A combined table has
-the keys of a result, its score, and whether it is interim. A reader of any other field makes copies of the rows from
-the tables of their jobs, once for all fields.
+the keys of a result, its score, and whether it is interim. A reader of any other field finds the rows in the tables of
+their jobs, once for all fields. A few rows of each job are copied one by one; if there are many, columns are gathered.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,9 +16,10 @@ from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.model.once import is_made, once
 from bucketquery.model.schema import COMBINED, JOB_LABEL, SCHEMAS, Array, Bools, Int64s, Schema
 from bucketquery.storage.packed_segment import empty_segment
-from bucketquery.storage.row_copies import copy_rows, find_row, segment_row
+from bucketquery.storage.row_copies import copy_rows, find_all, find_row, segment_row
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
+from bucketquery.storage.table import Table
 
 #: Columns of several jobs are concatenated if there are at least this many rows for each job; else rows are copied.
 _CONCATENATED_FROM: Final = 8
@@ -59,6 +60,14 @@ class JobRows:
         self._order = order
         if order is not None:
             self._groups, self._order = self._some(order)
+
+    @classmethod
+    def of_copies(cls, catalog: Catalog, copies: Selection, job_ids: tuple[str, ...]) -> "JobRows":
+        """Some rows that are copied already, and the job of each."""
+        rows = cls(catalog, copies.schema, (Group(copies, ""),))
+        rows.__dict__["copies"] = copies
+        rows.__dict__["job_ids"] = job_ids
+        return rows
 
     def _some(self, order: Int64s) -> tuple[Sequence[Group], Int64s | None]:
         """The groups and the order with some rows only, given by their numbers across all groups."""
@@ -107,7 +116,7 @@ class JobRows:
 
     def last_job(self) -> str:
         """The job of the last row; there is at least one row."""
-        return self._tail.job_ids[0]
+        return self.job_ids[-1] if is_made(self, "job_ids") else self._tail.job_ids[0]
 
     @once
     def _tail(self) -> "JobRows":
@@ -135,13 +144,10 @@ class JobRows:
 
     def _found(self, rows: Selection, labels: JobLabels) -> list[tuple[Segment, int]]:
         """Where the tables of their jobs store some rows of a combined table."""
-        kind, get = self.schema.kind, self._catalog.get
         identities = zip(*[rows.column(name).tolist() for name in self.schema.identity], strict=True)
         found: list[tuple[Segment, int]] = []
         for job_id, identity in zip(labels.ids(rows.column(JOB_LABEL)), identities, strict=True):
-            job = get(job_id)
-            assert job is not None, "a combined table has results of known jobs"
-            found.append(find_row(job.tables[kind], identity))
+            found.append(find_row(self._table(job_id), identity))
         return found
 
     @once
@@ -150,6 +156,34 @@ class JobRows:
         groups = self._groups
         is_few = len(groups) == 1 or len(self) >= _CONCATENATED_FROM * len(groups)
         return is_few and all(isinstance(jobs, str) for _, jobs in groups)
+
+    @once
+    def _source(self) -> "AnyRows":
+        """The same rows with all fields, if columns are not concatenated."""
+        if isinstance(self._groups[0].jobs, str):
+            return self.copies
+        labels = np.concatenate([rows.column(JOB_LABEL) for rows, _ in self._groups])
+        by_label = labels.argsort(kind="stable")
+        ascending = labels[by_label]
+        starts = np.append(0, (ascending[1:] != ascending[:-1]).nonzero()[0] + 1)
+        if len(labels) < _CONCATENATED_FROM * len(starts):
+            return self.copies
+        ids = self._groups[0].jobs.ids(ascending[starts])
+        columns = [
+            np.concatenate([rows.column(name) for rows, _ in self._groups])[by_label] for name in self.schema.identity
+        ]
+        groups: list[Group] = []
+        for job_id, (first, stop) in zip(ids, pairwise([*starts.tolist(), len(labels)]), strict=True):
+            table = self._table(job_id)
+            numbers = find_all(table, [column[first:stop] for column in columns])
+            groups.append(Group(Selection(table.rows, numbers), job_id))
+        places = by_label.argsort()
+        return JobRows(self._catalog, self.schema, groups, places if self._order is None else places[self._order])
+
+    def _table(self, job_id: str) -> Table:
+        job = self._catalog.get(job_id)
+        assert job is not None, "a combined table has results of known jobs"
+        return job.tables[self.schema.kind]
 
     def _has_keys(self, name: str) -> bool:
         """Whether the rows are those of combined tables, and these have a column."""
@@ -169,16 +203,24 @@ class JobRows:
             values = self._together(lambda rows: rows.column(name))
             # Spans have fewer bits in combined tables.
             return values if values.dtype.kind == "O" else values.astype(dtype, copy=False)
-        return self.copies.column(name)
+        return self._source.column(name)
 
     def missing(self, name: str) -> Bools | None:
-        """Which rows miss a column's field, as far as a page shows it: doubles and keywords; None if no row does."""
-        return self.copies.missing(name)
+        """Which rows miss a double or a keyword, the values that a page may leave out; None if no row does."""
+        if not self._is_concatenated:
+            return self._source.missing(name)
+        lacking = [rows.missing(name) for rows, _ in self._groups]
+        if all(some is None for some in lacking):
+            return None
+        each = zip(self._groups, lacking, strict=True)
+        parts = [np.zeros(len(rows), dtype=np.bool_) if some is None else some for (rows, _), some in each]
+        missing: Bools = np.concatenate(parts)
+        return missing if self._order is None else missing[self._order]
 
     def lists(self, name: str) -> list[Any]:
         """A list field's tuples; empty if a row has none."""
         if not self._is_concatenated:
-            return self.copies.lists(name)
+            return self._source.lists(name)
         lists: list[Any] = []
         for rows, _ in self._groups:
             lists += rows.lists(name)
@@ -187,18 +229,18 @@ class JobRows:
     def instants(self, name: str) -> tuple[Int64s, Bools]:
         """An instant of each row in epoch ms, 0 for a row that has none, and which rows have one; shape (r,)."""
         if not self._is_concatenated:
-            return self.copies.instants(name)
+            return self._source.instants(name)
         return self._together(lambda rows: rows.instants(name)[0]), self._together(lambda rows: rows.instants(name)[1])
 
     def may_have(self, name: str) -> bool:
         """Whether any of the rows may have a list."""
         if not self._is_concatenated:
-            return self.copies.may_have(name)
+            return self._source.may_have(name)
         return any(rows.may_have(name) for rows, _ in self._groups)
 
     def detach(self) -> Segment:
         """Copies of these rows in their order. They can only be read, since they may be out of identity order."""
-        return self.copies.view.base
+        return self.copies.detach()
 
 
 #: The rows of a page.

@@ -126,12 +126,13 @@ class Matches(NamedTuple):
         candidates: list[Candidates] = []
         matched, rows_read = len(head) - len(deleted), self.rows_read
         for some in self.candidates:
-            rows_read += some.matched
             if some.rows is None and some.scores is None and some.length > _LISTED:
-                own = _count(view, jobs, some.first, some.first + some.length)
+                own, compared = _count(view, jobs, some.first, some.first + some.length)
+                rows_read += compared
                 candidates.append(some._replace(matched=own))
             else:
                 rows = some.matching(0, some.length, self.threshold)
+                rows_read += len(rows)
                 rows = rows[jobs.mask(base_labels[rows])]
                 own = len(rows)
                 candidates.append(Candidates(0, own, own, rows, None))
@@ -205,18 +206,22 @@ class Matches(NamedTuple):
         return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
 
 
-def _count(view: View, jobs: LabelFilter, first: int, stop: int) -> int:
-    """The number of rows of some jobs among the rows ``[first, stop)`` of the base. The view stores the last counts."""
+def _count(view: View, jobs: LabelFilter, first: int, stop: int) -> tuple[int, int]:
+    """The number of rows of some jobs among the rows ``[first, stop)`` of the base, and the number of compared rows.
+
+    The view stores the last counts.
+    """
     key = jobs, first, stop
     known = view.counts_of_jobs
     count = known.get(key)
-    if count is None:
-        count = jobs.count(view.base.columns[JOB_LABEL][first:stop])
-        if len(known) >= _STORED_COUNTS:
-            known.clear()
-        # Two readers may both count, with the same result.
-        known[key] = count
-    return count
+    if count is not None:
+        return count, 0
+    count = jobs.count(view.base.columns[JOB_LABEL][first:stop])
+    if len(known) >= _STORED_COUNTS:
+        known.clear()
+    # Two readers may both count, with the same result.
+    known[key] = count
+    return count, stop - first
 
 
 def _counted(

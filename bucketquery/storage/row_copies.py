@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from bucketquery.model.schema import Array, Objects, Schema, Type
-from bucketquery.storage.keywords import MISSING, encode_keywords
+from bucketquery.model.schema import Array, Int64s, Objects, Schema, Type
+from bucketquery.storage.comparison import find_rows
+from bucketquery.storage.keywords import MISSING, encode_columns, encode_keywords
 from bucketquery.storage.packed_rows import Layout, layout_of
 from bucketquery.storage.packed_segment import PackedSegment
 from bucketquery.storage.segment import Segment
@@ -32,7 +33,7 @@ def find_row(table: Table, identity: tuple[Any, ...]) -> tuple[Segment, int]:
         table: the results of a job, among them this one.
         identity: the values of the identity, text for keywords.
 
-    O(log n). This is not `find_rows`: for one row, its array operations on each column take ten times as long.
+    O(log n). The array operations of `find_all` take ten times as long for one row.
     """
     if table.head.length:
         row = _row_of(table.head, identity)
@@ -42,6 +43,23 @@ def find_row(table: Table, identity: tuple[Any, ...]) -> tuple[Segment, int]:
     row = _row_of(table.base, identity)
     assert row is not None, "the table has the result"
     return table.base, row
+
+
+def find_all(table: Table, keys: Sequence[Array]) -> Int64s:
+    """The numbers that the view of all rows of a table gives to some stored results.
+
+    Args:
+        table: the results of a job, among them these.
+        keys: the columns of the identities, text for keywords; shape (r,) each.
+
+    O(r log n), and O(r log r) for each column of keywords.
+    """
+    schema = table.base.schema
+    columns, dictionaries = encode_columns(schema, dict(zip(schema.identity, keys, strict=True)))
+    identities = Segment(schema, len(keys[0]), columns, {}, dictionaries, {})
+    in_head, head_rows = find_rows(table.head, identities)
+    _, base_rows = find_rows(table.base, identities)
+    return np.where(in_head, table.base.length + head_rows, base_rows)
 
 
 def _row_of(segment: Segment, identity: tuple[Any, ...]) -> int | None:

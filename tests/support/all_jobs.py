@@ -17,7 +17,6 @@ from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 from support.helpers import sizes
 
-
 #: The combined tables in one part, before any test patches the method.
 _whole = Catalog.all_jobs
 

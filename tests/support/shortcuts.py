@@ -16,7 +16,7 @@ AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 
 #: All shortcuts by name, and those that a search of one job without a cursor may take.
 EVERY: Final = frozenset(field.name for field in fields(Shortcuts) if isinstance(field.default, bool))
-OF_ONE: Final = EVERY - {"combined", "deep", "read_ahead"}
+OF_ONE: Final = EVERY - {"combined", "deep", "join", "read_ahead"}
 
 #: Values for the sizes from which on a search takes shortcuts, low enough for tests; one value of each is drawn.
 _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
@@ -31,6 +31,7 @@ _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "ahead_rows": (1, 5, 40, 2_048),
     "few_jobs": (0, 2, 3),
     "known_per_job": (10**6,),
+    "joined_rows": (0, 10, 2_048),
     "rows_per_job": (0, 2, 10**9),
     "sorted_per_job": (0, 2, 10**9),
 }
