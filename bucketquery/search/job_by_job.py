@@ -5,21 +5,30 @@ Small jobs are joined instead (`joined_jobs`).
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.model.schema import Int64s, Schema
+from bucketquery.model.schema import Int64s, Schema, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.job_rows import Group, JobRows
 from bucketquery.search.joined_jobs import search_joined
-from bucketquery.search.order import Order
+from bucketquery.search.order import Order, RowKeys, ranked_between
 from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.storage.table import Table
+from bucketquery.value_index.value_index import sort_keys_of
+
+#: The types of numbers for which a missing value needs no mask.
+_NUMBERS: Final = frozenset({Type.TIMESTAMP, Type.UNSIGNED, Type.DOUBLE})
+#: This many rows or fewer are all merged; leaving some out would take as long.
+_FEW: Final = 512
+#: Rows are left out by their leading value if there are more than N for each rank that is wanted.
+_ROWS_PER_RANK: Final = 2
 
 
 class Found(NamedTuple):
@@ -67,7 +76,7 @@ def search_each(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, 
         rows_read += explanation.rows_read
         if len(rows):
             groups.append(Group(rows, job_id))
-    merged = None if len(tables) == 1 else merge(groups, order, last)[first:]
+    merged = None if len(tables) == 1 else merge(groups, order, first, last)
     page = JobRows(catalog, resolved.schema, groups, merged)
     return Found(page, matched if total is None else total, rows_read)
 
@@ -95,17 +104,38 @@ def search_each_after(
         rows_read += explanation.rows_read
         if len(rows):
             groups.append(Group(rows, job_id))
-    merged = merge(groups, order, asked.size)
+    merged = merge(groups, order, 0, asked.size)
     has_more = len(merged) > resolved.size
     return Found(JobRows(catalog, resolved.schema, groups, merged[: resolved.size]), matched, rows_read, has_more)
 
 
-def merge(groups: Sequence[Group], order: Order, need: int) -> Int64s:
-    """The first ``need`` rows of several groups in order, numbered across all groups. Each group is in order."""
-    if len(groups) <= 1:
-        return np.arange(min(need, sum(len(rows) for rows, _ in groups)))
-    keys = [order.row_keys(rows, [jobs] * len(rows) if isinstance(jobs, str) else None) for rows, jobs in groups]
-    return order.merged(keys, need)
+def merge(groups: Sequence[Group], order: Order, first: int, last: int) -> Int64s:
+    """The rows of several groups with the ranks ``[first, last)``, in order, numbered across all groups.
+
+    Each group is in order. O(n) for the n rows of all groups if numbers lead, and O(k log k) for k rows that may have
+    these ranks.
+    """
+    total = sum([len(rows) for rows, _ in groups])
+    if len(groups) <= 1 or first >= total or first >= last:
+        return np.arange(first, min(last, total))
+    if total <= _FEW or total <= _ROWS_PER_RANK * (last - first) or order.columns[0].type not in _NUMBERS:
+        return order.merged([_row_keys(group, order) for group in groups], last)[first:]
+    lead = order.columns[0].name
+    sort_keys = sort_keys_of(np.concatenate([rows.column(lead) for rows, _ in groups]), desc=order.desc)
+    stays, skipped = ranked_between(sort_keys, first, min(last, total))
+    numbers = stays.nonzero()[0]
+    starts = np.cumsum([0, *(len(rows) for rows, _ in groups)])
+    cuts = numbers.searchsorted(starts).tolist()
+    keys = [
+        _row_keys(Group(rows[numbers[low:high] - start], jobs), order)
+        for (rows, jobs), start, (low, high) in zip(groups, starts.tolist(), pairwise(cuts), strict=False)
+    ]
+    return numbers[order.merged(keys, last - skipped)[first - skipped :]]
+
+
+def _row_keys(group: Group, order: Order) -> RowKeys:
+    rows, jobs = group
+    return order.row_keys(rows, [jobs] * len(rows) if isinstance(jobs, str) else None)
 
 
 def tables_of(catalog: Catalog, jobs: Sequence[str], schema: Schema) -> dict[str, Table]:

@@ -151,19 +151,7 @@ class Order:
         sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=self.desc)
         if len(head):
             sort_keys = np.concatenate((sort_keys, sort_keys_of(view.head.columns[lead][head], desc=self.desc)))
-        valued = sort_keys[~np.isnan(sort_keys)] if _is_missing(sort_keys) else sort_keys
-        count = len(valued)
-        if first >= count:
-            # All rows with a value come before the page.
-            stays, skipped = np.isnan(sort_keys), count
-        else:
-            places = [count - last, count - 1 - first] if last <= count else [count - 1 - first]
-            parted = np.partition(valued, places)
-            best = parted[places[-1]]
-            is_before = sort_keys > best
-            skipped = int(np.count_nonzero(is_before))
-            # Without a lowest value, missing values are on the page too.
-            stays = (sort_keys <= best) & (sort_keys >= parted[places[0]]) if last <= count else ~is_before
+        stays, skipped = ranked_between(sort_keys, first, last)
         return rows[stays[:length]], head[stays[length:]], skipped
 
     def sorted_within(self, rows: Selection, groups: Int64s) -> Int64s:
@@ -257,6 +245,29 @@ def _order(asked: tuple[Schema, tuple[str, ...], bool, bool]) -> Order:
         for field in fields
     )
     return Order(columns, columns[: len(order_by)], desc, by_job)
+
+
+def ranked_between(sort_keys: Array, first: int, last: int) -> tuple[Bools, int]:
+    """Which of some sort keys may have the ranks ``[first, last)``, the greatest first, and how many come before these.
+
+    O(n): the sort keys are parted, and not sorted. Missing ones, NaN, come last.
+
+    >>> stays, skipped = ranked_between(np.array([5.0, 1.0, 7.0, 5.0]), 1, 2)
+    >>> stays.tolist(), skipped
+    ([True, False, False, True], 1)
+    """
+    valued = sort_keys[~np.isnan(sort_keys)] if _is_missing(sort_keys) else sort_keys
+    count = len(valued)
+    if first >= count:
+        # All rows with a value come before the page.
+        return np.isnan(sort_keys), count
+    places = [count - last, count - 1 - first] if last <= count else [count - 1 - first]
+    parted = np.partition(valued, places)
+    best = parted[places[-1]]
+    is_before = sort_keys > best
+    # Without a lowest value, missing values are on the page too.
+    stays = (sort_keys <= best) & (sort_keys >= parted[places[0]]) if last <= count else ~is_before
+    return stays, int(np.count_nonzero(is_before))
 
 
 def is_of_numbers(view: View, name: str) -> bool:

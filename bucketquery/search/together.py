@@ -28,6 +28,12 @@ from bucketquery.storage.table import Table
 _SORTABLE: Final = frozenset({Type.TIMESTAMP, Type.UNSIGNED, Type.DOUBLE, Type.KEYWORD})
 
 
+#: No score is greater in most indexes; if many are, a deep page by score only takes longer.
+_HIGH_SCORE: Final = 128.0
+#: The most steps of the bisection for the first score of a deep page.
+_MOST_STEPS: Final = 24
+
+
 class Together(NamedTuple):
     """The combined tables for a query of many jobs.
 
@@ -52,24 +58,65 @@ class Together(NamedTuple):
         """The page of a query in an order that `can_order` allows: one search for each table."""
         asked = resolved._replace(schema=self.all_jobs.schema)
         order = Order.of(asked)
+        parts = self._parts(asked, order)
+        if not (order.leads_by_time or len(parts) == 1):
+            return self._merged(parts, asked, order, shortcuts)
         groups: list[Group] = []
         matched = rows_read = 0
-        parts = self._parts(asked, order)
-        is_in_turn = order.leads_by_time or len(parts) == 1
-        if not is_in_turn:
-            asked = resolved._replace(
-                schema=self.all_jobs.schema, from_=0, size=resolved.from_ + resolved.size if resolved.size else 0
-            )
         for part in parts:
             rows, own, explanation = search(part, asked, shortcuts, self.jobs)
             matched += own
             rows_read += explanation.rows_read
             if len(rows):
                 groups.append(Group(rows, self.all_jobs.labels))
-            if is_in_turn:
-                asked = asked._replace(from_=max(0, asked.from_ - own), size=asked.size - len(rows))
-        merged = None if is_in_turn else merge(groups, order, asked.size)[resolved.from_ :]
-        return Found(JobRows(self.catalog, resolved.schema, groups, merged), matched, rows_read)
+            asked = asked._replace(from_=max(0, asked.from_ - own), size=asked.size - len(rows))
+        return Found(JobRows(self.catalog, resolved.schema, groups), matched, rows_read)
+
+    def _merged(self, parts: Sequence[Table], asked: ResolvedQuery, order: Order, shortcuts: Shortcuts) -> Found:
+        """The page of a query in an order that time does not lead, from several tables."""
+        skips, matched, rows_read = [0] * len(parts), 0, 0
+        is_deep = asked.from_ > shortcuts.deep_from and shortcuts.deep
+        if is_deep and asked.size and order.desc and order.lead == asked.schema.score:
+            skips, rows_read = self._before_page(parts, asked, shortcuts)
+        first = asked.from_ - sum(skips)
+        last = first + asked.size
+        groups: list[Group] = []
+        for part, skip in zip(parts, skips, strict=True):
+            own_page = asked._replace(from_=skip, size=last if asked.size else 0)
+            rows, own, explanation = search(part, own_page, shortcuts, self.jobs)
+            matched += own
+            rows_read += explanation.rows_read
+            if len(rows):
+                groups.append(Group(rows, self.all_jobs.labels))
+        page = merge(groups, order, first, last)
+        return Found(JobRows(self.catalog, asked.schema, groups, page), matched, rows_read)
+
+    def _before_page(self, parts: Sequence[Table], asked: ResolvedQuery, shortcuts: Shortcuts) -> tuple[list[int], int]:
+        """For each table a number of matches that come before a page by descending score; and the compared rows.
+
+        Bisection finds a score that a few less than ``from_`` matches have or exceed. A step
+        takes some microseconds for each table.
+        """
+        low, high = asked.threshold or 0.0, _HIGH_SCORE
+        skips, rows_read = [0] * len(parts), 0
+        middle = high
+        for _ in range(_MOST_STEPS):
+            if low >= high:
+                break
+            counts: list[int] = []
+            at_least = asked._replace(threshold=middle, order_by=(), from_=0, size=0)
+            for part in parts:
+                _, own, explanation = search(part, at_least, shortcuts, self.jobs)
+                counts.append(own)
+                rows_read += explanation.rows_read
+            if sum(counts) <= asked.from_:
+                high, skips = middle, counts
+                if asked.from_ - sum(counts) <= shortcuts.deep_from:
+                    break
+            else:
+                low = middle
+            middle = (low + high) / 2
+        return skips, rows_read
 
     def search_after(self, resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey) -> Found:
         """The first ``size`` matches behind a row key, in an order that `can_order` allows."""
@@ -97,7 +144,7 @@ class Together(NamedTuple):
                 asked = asked._replace(size=asked.size - len(rows))
         merged = None
         if not is_in_turn:
-            merged = merge(groups, order, asked.size)
+            merged = merge(groups, order, 0, asked.size)
             has_more = has_more or len(merged) > resolved.size
             merged = merged[: resolved.size]
         return Found(JobRows(self.catalog, resolved.schema, groups, merged), matched, rows_read, has_more)
