@@ -57,7 +57,7 @@ def search_each(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, 
         joined = search_joined(tables, resolved, shortcuts.joined_rows)
         if joined is not None:
             found, job_ids, count, compared = joined
-            return Found(JobRows.of_copies(catalog, found, job_ids), count, compared)
+            return Found(JobRows(catalog, resolved.schema, [Group(found, job_ids)]), count, compared)
     if order.job_leads:
         return _in_order_of_jobs(catalog, tables, resolved, shortcuts)
     total, rows_read = None, 0
@@ -117,7 +117,7 @@ def merge(groups: Sequence[Group], order: Order, first: int, last: int) -> Int64
     """
     total = sum([len(rows) for rows, _ in groups])
     if len(groups) <= 1 or first >= total or first >= last:
-        return np.arange(first, min(last, total))
+        return np.arange(min(first, total), min(last, total))
     if total <= _FEW or total <= _ROWS_PER_RANK * (last - first) or order.columns[0].type not in _NUMBERS:
         return order.merged([_row_keys(group, order) for group in groups], last)[first:]
     lead = order.columns[0].name
@@ -127,15 +127,14 @@ def merge(groups: Sequence[Group], order: Order, first: int, last: int) -> Int64
     starts = np.cumsum([0, *(len(rows) for rows, _ in groups)])
     cuts = numbers.searchsorted(starts).tolist()
     keys = [
-        _row_keys(Group(rows[numbers[low:high] - start], jobs), order)
-        for (rows, jobs), start, (low, high) in zip(groups, starts.tolist(), pairwise(cuts), strict=False)
+        _row_keys(group.at(numbers[low:high] - start), order)
+        for group, start, (low, high) in zip(groups, starts.tolist(), pairwise(cuts), strict=False)
     ]
     return numbers[order.merged(keys, last - skipped)[first - skipped :]]
 
 
 def _row_keys(group: Group, order: Order) -> RowKeys:
-    rows, jobs = group
-    return order.row_keys(rows, [jobs] * len(rows) if isinstance(jobs, str) else None)
+    return order.row_keys(group.rows, None if group.is_combined else group.job_ids())
 
 
 def tables_of(catalog: Catalog, jobs: Sequence[str], schema: Schema) -> dict[str, Table]:

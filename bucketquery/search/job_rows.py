@@ -30,11 +30,30 @@ class Group(NamedTuple):
 
     Attributes:
         rows: the rows.
-        jobs: the job of all rows; for rows of a combined table, the labels of its jobs.
+        jobs: the job of all rows, or the job of each; for rows of a combined table, the labels of its jobs.
     """
 
     rows: Selection
-    jobs: str | JobLabels
+    jobs: str | tuple[str, ...] | JobLabels
+
+    @property
+    def is_combined(self) -> bool:
+        """Whether the rows are those of a combined table."""
+        return not isinstance(self.jobs, (str, tuple))
+
+    def at(self, positions: Int64s) -> "Group":
+        """The rows at some positions."""
+        jobs = self.jobs
+        return Group(
+            self.rows[positions], tuple([jobs[at] for at in positions.tolist()]) if isinstance(jobs, tuple) else jobs
+        )
+
+    def job_ids(self) -> Sequence[str]:
+        """The job of each row."""
+        rows, jobs = self
+        if isinstance(jobs, str):
+            return [jobs] * len(rows)
+        return jobs if isinstance(jobs, tuple) else jobs.ids(rows.column(JOB_LABEL))
 
 
 class JobRows:
@@ -61,30 +80,21 @@ class JobRows:
         if order is not None:
             self._groups, self._order = self._some(order)
 
-    @classmethod
-    def of_copies(cls, catalog: Catalog, copies: Selection, job_ids: tuple[str, ...]) -> "JobRows":
-        """Some rows that are copied already, and the job of each."""
-        rows = cls(catalog, copies.schema, (Group(copies, ""),))
-        rows.__dict__["copies"] = copies
-        rows.__dict__["job_ids"] = job_ids
-        return rows
-
     def _some(self, order: Int64s) -> tuple[Sequence[Group], Int64s | None]:
         """The groups and the order with some rows only, given by their numbers across all groups."""
         if len(self._groups) == 1:
-            ((rows, jobs),) = self._groups
-            return (Group(rows[order], jobs),), None
+            return (self._groups[0].at(order),), None
         starts = np.cumsum([0, *(len(rows) for rows, _ in self._groups)])
         by_group = order.argsort(kind="stable")
         ascending = order[by_group]
         cuts = ascending.searchsorted(starts).tolist()
         groups = [
-            Group(rows[ascending[low:high] - start], jobs)
-            for (rows, jobs), start, (low, high) in zip(self._groups, starts.tolist(), pairwise(cuts), strict=False)
+            group.at(ascending[low:high] - start)
+            for group, start, (low, high) in zip(self._groups, starts.tolist(), pairwise(cuts), strict=False)
             if low < high
         ]
         if not groups:
-            return (Group(self._groups[0].rows[order], self._groups[0].jobs),), None
+            return (self._groups[0].at(order),), None
         return groups, by_group.argsort()
 
     def __len__(self) -> int:
@@ -106,8 +116,8 @@ class JobRows:
     def job_ids(self) -> tuple[str, ...]:
         """The job of each row."""
         job_ids: list[str] = []
-        for rows, jobs in self._groups:
-            job_ids += [jobs] * len(rows) if isinstance(jobs, str) else jobs.ids(rows.column(JOB_LABEL))
+        for group in self._groups:
+            job_ids += group.job_ids()
         return tuple(job_ids if self._order is None else [job_ids[at] for at in self._order.tolist()])
 
     def last(self) -> tuple[Segment, int]:
@@ -116,7 +126,7 @@ class JobRows:
 
     def last_job(self) -> str:
         """The job of the last row; there is at least one row."""
-        return self.job_ids[-1] if is_made(self, "job_ids") else self._tail.job_ids[0]
+        return self._tail.job_ids[0]
 
     @once
     def _tail(self) -> "JobRows":
@@ -132,21 +142,21 @@ class JobRows:
     def places(self) -> list[tuple[Segment, int]]:
         """Where the tables of their jobs store the rows: segments and rows there."""
         places: list[tuple[Segment, int]] = []
-        for rows, jobs in self._groups:
-            if isinstance(jobs, str):
-                view = rows.view
-                every = rows.rows
-                numbers = np.arange(*every.indices(view.base.length)) if isinstance(every, slice) else every
-                places += [segment_row(view, row) for row in numbers.tolist()]
-            else:
-                places += self._found(rows, jobs)
+        for group in self._groups:
+            if group.is_combined:
+                places += self._found(group)
+                continue
+            view, numbers = group.rows.view, group.rows.rows
+            if isinstance(numbers, slice):
+                numbers = np.arange(*numbers.indices(view.base.length))
+            places += [segment_row(view, row) for row in numbers.tolist()]
         return places if self._order is None else [places[at] for at in self._order.tolist()]
 
-    def _found(self, rows: Selection, labels: JobLabels) -> list[tuple[Segment, int]]:
+    def _found(self, group: Group) -> list[tuple[Segment, int]]:
         """Where the tables of their jobs store some rows of a combined table."""
-        identities = zip(*[rows.column(name).tolist() for name in self.schema.identity], strict=True)
+        identities = zip(*[group.rows.column(name).tolist() for name in self.schema.identity], strict=True)
         found: list[tuple[Segment, int]] = []
-        for job_id, identity in zip(labels.ids(rows.column(JOB_LABEL)), identities, strict=True):
+        for job_id, identity in zip(group.job_ids(), identities, strict=True):
             found.append(find_row(self._table(job_id), identity))
         return found
 
@@ -155,12 +165,12 @@ class JobRows:
         """Whether columns are read from the tables of the jobs without copies of single rows."""
         groups = self._groups
         is_few = len(groups) == 1 or len(self) >= _CONCATENATED_FROM * len(groups)
-        return is_few and all(isinstance(jobs, str) for _, jobs in groups)
+        return is_few and not groups[0].is_combined
 
     @once
     def _source(self) -> "AnyRows":
         """The same rows with all fields, if columns are not concatenated."""
-        if isinstance(self._groups[0].jobs, str):
+        if not self._groups[0].is_combined:
             return self.copies
         labels = np.concatenate([rows.column(JOB_LABEL) for rows, _ in self._groups])
         by_label = labels.argsort(kind="stable")
@@ -168,7 +178,9 @@ class JobRows:
         starts = np.append(0, (ascending[1:] != ascending[:-1]).nonzero()[0] + 1)
         if len(labels) < _CONCATENATED_FROM * len(starts):
             return self.copies
-        ids = self._groups[0].jobs.ids(ascending[starts])
+        labels_of = self._groups[0].jobs
+        assert not isinstance(labels_of, (str, tuple))
+        ids = labels_of.ids(ascending[starts])
         columns = [
             np.concatenate([rows.column(name) for rows, _ in self._groups])[by_label] for name in self.schema.identity
         ]
@@ -187,7 +199,7 @@ class JobRows:
 
     def _has_keys(self, name: str) -> bool:
         """Whether the rows are those of combined tables, and these have a column."""
-        return not isinstance(self._groups[0].jobs, str) and name in COMBINED[self.schema.kind].by_name
+        return self._groups[0].is_combined and name in COMBINED[self.schema.kind].by_name
 
     def _together(self, read: Callable[[Selection], Array]) -> Array:
         parts = [read(rows) for rows, _ in self._groups]
