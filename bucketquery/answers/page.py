@@ -325,7 +325,7 @@ class Page(Immutable, ABC, Generic[_Value]):
               ``threshold``: the rows at or above the threshold. ``order``: the first rows of the order, from which the
               matches are picked. ``scan``: every row of the window, compared or counted by block counts. ``cache``:
               the first 128 rows of this order, found by an earlier search of the same results, or the rows that an
-              earlier search behind a cursor has read ahead. ``jobs``: several searches, whose results are merged.
+              earlier search behind a cursor has read ahead. ``jobs``: a search of several jobs, together or one by one.
             - ``column``: the score, or the first column of the order; None for the paths ``time`` and ``jobs``.
             - ``levels``: the edges of the levels that were read, as values of their columns.
             - ``rows_read``: the number of rows that were compared one by one, without the few late and replaced rows

@@ -36,7 +36,7 @@ class Explanation(NamedTuple):
         path: the way that the search took. ``time``: the rows between two ranks; no column is read. ``threshold``: the
             rows at or above the threshold. ``order``: the first rows of the order, from which the matches are picked.
             ``scan``: every row of the window, compared or counted by block counts. ``cache``: the first rows of the
-            order, which an earlier search found. ``jobs``: several searches, whose results are merged.
+            order, which an earlier search found. ``jobs``: a search of several jobs, together or one by one.
         column: the column whose values led; None if only time led.
         levels: the edges of the levels that were read, in the values of their columns.
         rows_read: the number of rows that were compared one by one, without the rows of the head and the deleted rows

@@ -34,7 +34,8 @@ def asked(query: AnyQuery) -> Any:
 @pytest.mark.parametrize("seed", range(8))
 def test_joined_jobs_have_the_answer_of_a_single_table(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Heads, deleted rows, missing values and lists are read; cursors and pickled pages too."""
-    resize(monkeypatch, head_rows=3)
+    if seed % 2:
+        resize(monkeypatch, head_rows=3)
     rng = Random(seed)
     index = take(ResultsIndex(), only({"join"}))
     stored: dict[tuple[str, int, int], dict[str, Any]] = {}
