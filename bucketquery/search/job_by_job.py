@@ -4,7 +4,7 @@ A few jobs are searched in this way, and any number in an order that combined ta
 Small jobs are joined instead (`joined_jobs`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -15,7 +15,7 @@ from bucketquery.model.schema import Int64s, Schema, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.job_rows import Group, JobRows
-from bucketquery.search.joined_jobs import search_joined
+from bucketquery.search.joined_jobs import Joined, search_joined
 from bucketquery.search.order import Order, RowKeys, ranked_between
 from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import search
@@ -53,11 +53,10 @@ def search_each(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, 
     Merging p searches costs O(p k) for a page that ends at the k-th match.
     """
     tables, order = tables_of(catalog, jobs, resolved.schema), Order.of(resolved)
-    if shortcuts.join and len(tables) > 1:
-        joined = search_joined(tables, resolved, shortcuts.joined_rows)
-        if joined is not None:
-            found, job_ids, count, compared = joined
-            return Found(JobRows(catalog, resolved.schema, [Group(found, job_ids)]), count, compared)
+    joined = _joined(tables, resolved, shortcuts)
+    if joined is not None:
+        page = JobRows(catalog, resolved.schema, joined.groups, joined.order)
+        return Found(page, joined.matched, joined.rows_read)
     if order.job_leads:
         return _in_order_of_jobs(catalog, tables, resolved, shortcuts)
     total, rows_read = None, 0
@@ -89,6 +88,10 @@ def search_each_after(
     if key.has_cut_text:
         views = [table.final if resolved.exclude_interim else table.rows for table in tables.values()]
         key = completed(key, order, views)
+    joined = _joined(tables, resolved, shortcuts, key)
+    if joined is not None:
+        page = JobRows(catalog, resolved.schema, joined.groups, joined.order)
+        return Found(page, joined.matched, joined.rows_read, joined.has_more)
     asked = resolved._replace(from_=0, size=resolved.size + 1 if resolved.size else 0)
     groups: list[Group] = []
     matched = rows_read = 0
@@ -109,6 +112,16 @@ def search_each_after(
     return Found(JobRows(catalog, resolved.schema, groups, merged[: resolved.size]), matched, rows_read, has_more)
 
 
+def _joined(
+    tables: Mapping[str, Table], resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey | None = None
+) -> Joined | None:
+    """The page of small jobs; None if they should be searched one by one."""
+    if not shortcuts.join or len(tables) <= 1:
+        return None
+    most = max(shortcuts.joined_rows, shortcuts.joined_per_job * len(tables))
+    return search_joined(tables, resolved, most, key)
+
+
 def merge(groups: Sequence[Group], order: Order, first: int, last: int) -> Int64s:
     """The rows of several groups with the ranks ``[first, last)``, in order, numbered across all groups.
 
@@ -118,7 +131,8 @@ def merge(groups: Sequence[Group], order: Order, first: int, last: int) -> Int64
     total = sum([len(rows) for rows, _ in groups])
     if len(groups) <= 1 or first >= total or first >= last:
         return np.arange(min(first, total), min(last, total))
-    if total <= _FEW or total <= _ROWS_PER_RANK * (last - first) or order.columns[0].type not in _NUMBERS:
+    leads = not order.job_leads and order.columns[0].type in _NUMBERS
+    if not leads or total <= _FEW or total <= _ROWS_PER_RANK * (last - first):
         return order.merged([_row_keys(group, order) for group in groups], last)[first:]
     lead = order.columns[0].name
     sort_keys = sort_keys_of(np.concatenate([rows.column(lead) for rows, _ in groups]), desc=order.desc)

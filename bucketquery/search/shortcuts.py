@@ -17,7 +17,7 @@ class Shortcuts:
         top_k: answer from the first rows of an order that an earlier search found in the same view.
         last_instant: in an order led by time, sort no match after the last instant of the page.
         combined: search many jobs in the combined tables of all jobs.
-        join: compare and sort the rows of some small jobs together.
+        join: compare and sort the rows of small jobs together.
         skip: leave out the matches before a deep page by their leading value, and sort only those around the page.
         read_ahead: store the matches that follow a page behind a cursor in the view; the next pages are read from them.
         deep: find the first instant of a deep page of jobs that are searched one by one, and search from there on.
@@ -38,7 +38,9 @@ class Shortcuts:
             search a job takes as long as to look for its label in about this many rows.
         sorted_per_job: in an order that combined tables do not have, all jobs are searched one by one if they have more
             than N rows in the window for each job. To search a job takes as long as to sort about this many labels.
-        joined_rows: the rows of small jobs are joined if they are N or fewer; to sort more takes longer than to merge.
+        joined_rows: the rows of several jobs are joined if they are N or fewer; to compare more takes longer.
+        joined_per_job: they are also joined if they are N or fewer for each job. To search a job takes as long as to
+            join and compare more rows than this.
         scan_rows: the number of rows that a scan reads at once.
         scan_buckets: the number of expanded buckets that a scan of several jobs reads at once.
     """
@@ -67,6 +69,7 @@ class Shortcuts:
     rows_per_job: int = 2_048
     sorted_per_job: int = 256
     joined_rows: int = 2_048
+    joined_per_job: int = 64
     scan_rows: int = 4_096
     scan_buckets: int = 64
 
