@@ -2,15 +2,17 @@
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 
-from bucketquery import BucketQuery, RecordQuery, ResultsIndex
+from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
 from bucketquery.model.schema import Kind
 from bucketquery.queries.queries import AnyQuery, resolve
 from bucketquery.search.joined_jobs import search_joined
+from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from bucketquery.storage.table import Table
 from bucketquery.testing import evaluate
 from support.helpers import STEP, bucket, record, resize
@@ -78,22 +80,87 @@ def test_joined_jobs_have_the_answer_of_a_single_table(seed: int, monkeypatch: p
                 )
 
 
-def test_large_jobs_and_records_are_not_joined() -> None:
-    """Only packed rows are joined, and no more than a limit. Lists and instants are no columns to sort by."""
+def test_too_many_rows_and_lists_are_not_joined() -> None:
+    """The limit counts all rows. Lists and instants are no columns to sort by."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id) for job_id in JOBS for row in range(5)])
     query = BucketQuery(jobs=JOBS, size=3)
     found = search_joined(tables(index), asked(query), 15)
     assert found is not None
-    rows, job_ids, count, compared = found
-    assert (rows.column("timestamp").tolist(), job_ids, count, compared) == ([0, 0, 0], ("a", "b", "c"), 15, 15)
+    ((rows, job_ids),) = found.groups
+    assert (rows.column("timestamp").tolist(), job_ids) == ([0, 0, 0], ("a", "b", "c"))
+    assert (found.matched, found.rows_read, found.has_more, found.order) == (15, 15, True, None)
     assert search_joined(tables(index), asked(query), 14) is None
     for sort in ("scheduled_events", "event.ingested"):
         assert search_joined(tables(index), asked(query.replace(sort=sort)), 15) is None
-    index.upsert([bucket(row, job_id="c") for row in range(500)])
-    assert search_joined(tables(index), asked(query), 10**6) is None
-    index.upsert([record(0, job_id=job_id) for job_id in JOBS])
-    assert search_joined(tables(index, "record"), asked(RecordQuery(jobs=JOBS)), 10**6) is None
+
+
+def influencer(row: int, **fields: Any) -> dict[str, Any]:
+    """An influencer of a bucket."""
+    return bucket(row, result_type="influencer", influencer_field_name="host", **fields)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_that_are_not_packed_are_joined_by_columns(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records, influencers and large jobs have the pages of searches one by one, forwards by cursor too."""
+    resize(monkeypatch, head_rows=5)
+    rng = Random(seed)
+    index = ResultsIndex()
+    for job_id in JOBS:
+        for _ in range(3):
+            index.upsert(
+                [
+                    *(
+                        bucket(rng.randrange(90), job_id=job_id, event_count=rng.choice((None, 1, 2)))
+                        for _ in range(60 if job_id == "c" else 5)
+                    ),
+                    *(
+                        record(
+                            rng.randrange(6),
+                            rng.choice((None, 0, 1)),
+                            job_id=job_id,
+                            by_field_value=rng.choice((None, "", "x", job_id)),
+                            probability=rng.choice((0.1, 0.5)),
+                            record_score=rng.choice((None, 5.0)),
+                            is_interim=rng.random() < 0.3,
+                        )
+                        for _ in range(12)
+                    ),
+                    *(
+                        influencer(rng.randrange(6), job_id=job_id, influencer_field_value=rng.choice("xyz"))
+                        for _ in range(9)
+                    ),
+                ]
+            )
+    one_by_one = index.snapshot()._with_shortcuts(only(()))
+    joined = index.snapshot()._with_shortcuts(only({"join"}, replace(ALL_SHORTCUTS, joined_rows=10**6)))
+    sorts = {
+        BucketQuery: ("event_count", "timestamp", "job_id"),
+        RecordQuery: ("probability", "detector_index", "by_field_value", "record_score", "is_interim", "job_id"),
+        InfluencerQuery: ("influencer_field_value", "influencer_score", "timestamp"),
+    }
+    for kind, names in sorts.items():
+        for sort in names:
+            for desc in (False, True):
+                query: Any = kind(jobs=JOBS, sort=sort, desc=desc, size=rng.choice((1, 4, 30)), exclude_interim=desc)
+                pages = [one_by_one.search(query), joined.search(query)]
+                while pages[0] is not None:
+                    assert repr(pages[1].to_dict()) == repr(pages[0].to_dict()), query
+                    assert pages[1].cursor == pages[0].cursor
+                    if pages[0].cursor is None or rng.random() < 0.1:
+                        break
+                    cursor = pages[0].cursor
+                    pages = [one_by_one.search(query, after=cursor), joined.search(query, after=cursor)]
+
+
+@pytest.mark.parametrize("desc", [False, True])
+def test_pages_by_job_are_merged_from_many_rows(desc: bool) -> None:
+    """The job leads, so no row is left out by the next column."""
+    index = take(ResultsIndex(max_size=10_000), only(()))
+    index.upsert([bucket(row, job_id=job_id) for job_id in JOBS for row in range(600)])
+    query = BucketQuery(jobs=JOBS, sort="job_id", desc=desc, size=250)
+    everything = index.search(query.replace(size=10_000)).keys()
+    assert [key for page in index.pages(query) for key in page.keys()] == list(everything)  # noqa: SIM118 - a method of pages
 
 
 def test_results_of_joined_jobs_show_their_records() -> None:
