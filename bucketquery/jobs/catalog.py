@@ -1,7 +1,7 @@
 """The catalogue: every job by its id, immutable, copied on write in three levels.
 
 A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes one
-or two microseconds for any number of jobs. `combined_cache.py` has the combined tables.
+or two microseconds for any number of jobs. `all_jobs.py` has the combined tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +12,6 @@ from sortedcontainers import SortedList
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.all_jobs import AllJobs
-from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
-from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.group_names import GroupNames
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.known_jobs import KnownJobs, unknown_job
@@ -52,23 +50,20 @@ class Catalog:
     Args:
         groups: the jobs; None if there are none.
         known: their ids and groups, shared by all catalogues with the same ones; None if no job has groups.
-        cache: the combined tables of all commits of an index; None makes an empty cache.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
     >>> "web" in catalog, len(catalog.without("web"))
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_cache", "_groups", "_known")
+    __slots__ = ("__dict__", "_groups", "_known")
 
     def __init__(
         self,
         groups: Sequence[Sequence[_Shard]] | None = None,
         known: KnownJobs | None = None,
-        cache: CombinedCache | None = None,
     ) -> None:
         self._groups = _NO_JOBS if groups is None else groups
-        self._cache = CombinedCache() if cache is None else cache
         self._known = KnownJobs(_NO_NAMES) if known is None else known
 
     def get(self, job_id: str) -> Job | None:
@@ -145,18 +140,21 @@ class Catalog:
             if name == job_id or name in self:
                 raise _shared_name(name, "groups")
 
-    def all_jobs(self, schema: Schema) -> AllJobs:
-        """The results of all jobs of one kind as one table."""
+    def all_jobs(self, schema: Schema) -> AllJobs | None:
+        """The results of all jobs of one kind as one table; None if there is no such table."""
         return self._all_jobs_of(schema)
 
-    def _all_jobs_of(self, schema: Schema) -> AllJobs:
+    def _all_jobs_of(self, schema: Schema) -> AllJobs | None:
         made = self._all_jobs
         if schema.kind not in made:
-            made[schema.kind] = AllJobs.of(schema, self)
+            tables = [job.tables[schema.kind] for job in self if schema.kind in job.tables]
+            spans = [part.column("bucket_span") for table in tables for part in (table.base, table.head)]
+            is_wide = any((some >= 2**32).any() for some in spans)
+            made[schema.kind] = None if is_wide else AllJobs.of(schema, self)
         return made[schema.kind]
 
     @once
-    def _all_jobs(self) -> dict[str, AllJobs]:
+    def _all_jobs(self) -> dict[str, AllJobs | None]:
         return {}
 
     def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
@@ -185,13 +183,9 @@ class Catalog:
                     own = copies[at] = _own_shard(groups, at, copied)
                 is_new = is_new or job_id not in own
                 own[job_id] = job
-        cache = self._cache
-        if cache.entries:
-            cache.drop_useless(groups, jobs)
         # This does the same as the constructor, in half the time.
         following = _new(Catalog)
         following._groups = groups
-        following._cache = cache
         following._known = KnownJobs(self._known.names) if is_new else self._known
         return following
 
@@ -212,10 +206,7 @@ class Catalog:
         shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
         names = self._known.names
         left = shard.pop(job_id).groups
-        cache = self._cache
-        if cache.entries:
-            cache.drop_useless(groups, {job_id: None})
-        return Catalog(groups, KnownJobs(names.changed(left, ()) if left else names), cache)
+        return Catalog(groups, KnownJobs(names.changed(left, ()) if left else names))
 
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of all jobs, added up.
@@ -231,18 +222,10 @@ class Catalog:
         """
         return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
-    @once
-    def _combined(self) -> CommitTables:
-        """The combined tables that serve this catalogue."""
-        return CommitTables(self._cache, self._groups)
-
-    def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
-        """How to search many jobs together: the result of `CommitTables.combine`."""
-        return self._combined.combine(jobs, schema)
-
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the combined tables, without the tables of this catalogue: the result of `CommitTables.nbytes`."""
-        return self._combined.nbytes()
+        """Bytes of the combined tables of all jobs that were made for this catalogue."""
+        made = [all_jobs for all_jobs in self._all_jobs.copy().values() if all_jobs is not None]
+        return sum(part.base.nbytes() + part.head.nbytes() for all_jobs in made for part in all_jobs.parts)
 
     def check(self) -> None:
         """Assert every invariant of the catalogue and of its tables."""

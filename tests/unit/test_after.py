@@ -336,7 +336,7 @@ def test_long_texts_are_cut_and_found_again() -> None:
         for combined in (False, True):
             index = ResultsIndex()
             if combined:
-                ask_together(index, small_rows=100, few_changed=10)
+                ask_together(index)
             for job_id in jobs:
                 index.upsert(
                     [
@@ -418,7 +418,7 @@ def test_influencers_of_several_jobs_are_walked() -> None:
         )
     for combined in (False, True):
         if combined:
-            ask_together(index, small_rows=100, few_changed=10)
+            ask_together(index)
         for sort in ("influencer_score", "timestamp", "influencer_field_value", "job_id"):
             for desc in (False, True):
                 for size in (1, 2, 4):

@@ -221,7 +221,7 @@ def test_an_index_after_deletes_is_one_without_the_results(seed: int, monkeypatc
     limit_heads(monkeypatch, 4)
     lead_by_value(monkeypatch)
     rng = Random(seed)
-    index = ask_together(ResultsIndex(), small_rows=10**6, few_changed=1)
+    index = ask_together(ResultsIndex())
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
     older: list[tuple[Snapshot, list[Any]]] = []
     jobs = ("a", "b", "c")

@@ -349,7 +349,7 @@ def test_tables_of_all_jobs_may_have_no_part() -> None:
         index.put_job(name)
     snapshot = index.snapshot()
     snapshot._catalog.__dict__["all_jobs"] = lambda _schema: nothing
-    assert longest_span(snapshot._catalog, snapshot._catalog.select(("a", "b",), "jobs"), few_jobs=0) == 0
+    assert longest_span(snapshot._catalog, snapshot._catalog.select(("a", "b"), "jobs"), few_jobs=0) == 0
 
 
 def test_a_shorter_span_is_refused() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidDocument, InvalidQuery, ResultsIndex
+from bucketquery.storage.selection import Selection
 from support.helpers import (
     JOB,
     SPAN_S,
@@ -186,7 +187,9 @@ def test_columns_of_a_page_are_read_only(page: BucketPage, name: str) -> None:
         column.flags.writeable = True
     with pytest.raises(ValueError, match="read-only"):
         column[...] = 0
-    held = page._rows.view.base.columns
+    rows = page._rows
+    assert isinstance(rows, Selection)
+    held = rows.view.base.columns
     assert not any(np.shares_memory(column, array) for array in held.values() if column.dtype.kind != "O")
 
 
