@@ -118,8 +118,7 @@ def _joined(
     """The page of small jobs; None if they should be searched one by one."""
     if not shortcuts.join or len(tables) <= 1:
         return None
-    most = max(shortcuts.joined_rows, shortcuts.joined_per_job * len(tables))
-    return search_joined(tables, resolved, most, key)
+    return search_joined(tables, resolved, shortcuts.joined_per_job * len(tables), key)
 
 
 def merge(groups: Sequence[Group], order: Order, first: int, last: int) -> Int64s:

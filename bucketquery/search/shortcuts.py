@@ -39,9 +39,8 @@ class Shortcuts:
             search a job takes as long as to look for its label in about this many rows.
         sorted_per_job: in an order that combined tables do not have, all jobs are searched one by one if they have more
             than N rows in the window for each job. To search a job takes as long as to sort about this many labels.
-        joined_rows: the rows of several jobs are joined if they are N or fewer; to compare more takes longer.
-        joined_per_job: they are also joined if they are N or fewer for each job. To search a job takes as long as to
-            join and compare more rows than this.
+        joined_per_job: the rows of several jobs are joined if they are N or fewer for each job. To search a job takes
+            as long as to join and compare more rows than this.
         scan_rows: the number of rows that a scan reads at once.
         scan_buckets: the number of expanded buckets that a scan of several jobs reads at once.
     """
@@ -70,7 +69,6 @@ class Shortcuts:
     known_per_job: int = 1_024
     rows_per_job: int = 2_048
     sorted_per_job: int = 256
-    joined_rows: int = 2_048
     joined_per_job: int = 64
     scan_rows: int = 4_096
     scan_buckets: int = 64

@@ -32,7 +32,6 @@ _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "ahead_rows": (1, 5, 40, 2_048),
     "few_jobs": (0, 2, 3),
     "known_per_job": (10**6,),
-    "joined_rows": (0, 10, 2_048),
     "joined_per_job": (0, 5, 64),
     "rows_per_job": (0, 2, 10**9),
     "sorted_per_job": (0, 2, 10**9),

@@ -133,7 +133,7 @@ def test_rows_that_are_not_packed_are_joined_by_columns(seed: int, monkeypatch: 
                 ]
             )
     one_by_one = index.snapshot()._with_shortcuts(only(()))
-    joined = index.snapshot()._with_shortcuts(only({"join"}, replace(ALL_SHORTCUTS, joined_rows=10**6)))
+    joined = index.snapshot()._with_shortcuts(only({"join"}, replace(ALL_SHORTCUTS, joined_per_job=10**6)))
     sorts = {
         BucketQuery: ("event_count", "timestamp", "job_id"),
         RecordQuery: ("probability", "detector_index", "by_field_value", "record_score", "is_interim", "job_id"),

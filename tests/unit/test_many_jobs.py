@@ -94,7 +94,7 @@ def test_a_query_of_many_jobs_has_the_answer_of_a_single_table(
     for seed in range(6):
         rng = Random(seed)
         cut_all_jobs(monkeypatch, seed)
-        index = take(ResultsIndex(), replace(only(shortcuts), deep_from=2, joined_rows=60, **TOGETHER))
+        index = take(ResultsIndex(), replace(only(shortcuts), deep_from=2, joined_per_job=20, **TOGETHER))
         for job_id in JOBS:
             index.put_job(job_id)
         stored: list[Document] = []
