@@ -158,7 +158,10 @@ def _matching(segment: Segment, resolved: ResolvedQuery) -> Int64s:
         timestamps = segment.column("timestamp")
         matches = (timestamps >= resolved.start) & (timestamps < resolved.end)
     if resolved.threshold is not None:
-        matches &= segment.column(segment.schema.score) >= resolved.threshold
+        scores = segment.column(segment.schema.score)
+        matches &= scores >= resolved.threshold
+        if resolved.below is not None:
+            matches &= scores < resolved.below
     if resolved.exclude_interim:
         matches &= ~segment.column("is_interim")
     return matches.nonzero()[0]

@@ -97,7 +97,9 @@ class Together(NamedTuple):
         Bisection finds a score that a few less than ``from_`` matches have or exceed. A step
         takes some microseconds for each table.
         """
-        low, high = asked.threshold or 0.0, _HIGH_SCORE
+        # A threshold beyond the upper bound of a band would have no matches.
+        low = max(0.0, asked.threshold or 0.0)
+        high = _HIGH_SCORE if asked.below is None else min(_HIGH_SCORE, asked.below)
         skips, rows_read = [0] * len(parts), 0
         middle = high
         for _ in range(_MOST_STEPS):
