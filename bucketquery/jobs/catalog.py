@@ -6,7 +6,7 @@ or two microseconds for any number of jobs. `combined_cache.py` has the combined
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from sortedcontainers import SortedList
@@ -16,16 +16,31 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
 from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.pending import CommitChanges
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.jobs.totals import Totals
+from bucketquery.jobs.upkeep import Pending, continued, nbytes, results_at, start
 from bucketquery.model.once import once
 from bucketquery.model.schema import Schema
+from bucketquery.queries.deletion import Deletion
+from bucketquery.storage.table_changes import TableChanges
 
 #: The number of groups, and of shards in each. A commit to one job copies one list of groups and one of shards.
 _WIDTH: Final = 32
 _SHARDS: Final = _WIDTH * _WIDTH
 
 _new: Final = object.__new__
+
+
+class _NoChanges(NamedTuple):
+    """The changes of a commit that only deletes a job."""
+
+    rows: Sequence[str | bytes | None] = ()
+    changes: Sequence[tuple[str, TableChanges]] = ()
+    deletion: Deletion | None = None
+
+
+_NO_CHANGES: Final = _NoChanges()
 
 
 class _Shard(dict[str, Job]):
@@ -52,7 +67,7 @@ class Catalog:
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_cache", "_groups", "_sorted_ids")
+    __slots__ = ("__dict__", "_cache", "_groups", "_pending", "_sorted_ids")
 
     def __init__(
         self,
@@ -64,6 +79,8 @@ class Catalog:
         self._cache = CombinedCache() if cache is None else cache
         #: Empty until a reader of any of these catalogues reads the ids.
         self._sorted_ids = [] if ids is None else ids
+        #: The newest pending commit of each kind that a reader has asked `all_jobs` for; None if there is none.
+        self._pending: Pending | None = None
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
@@ -120,24 +137,38 @@ class Catalog:
         ranks = sorted({known.index(self.known(token, field).job_id) for token in tokens})
         return SelectedJobs(known, None if len(ranks) == len(known) else np.array(ranks, dtype=np.int64))
 
-    def all_jobs(self, schema: Schema) -> AllJobs:
-        """The results of all jobs of one kind as one table."""
-        return self._all_jobs_of(schema)
+    def all_jobs(self, schema: Schema) -> AllJobs | None:
+        """The results of all jobs of one kind as one table; None if a bucket span has more than 32 bits.
 
-    def _all_jobs_of(self, schema: Schema) -> AllJobs:
-        made = self._all_jobs
-        if schema.kind not in made:
-            made[schema.kind] = AllJobs.of(schema, self)
-        return made[schema.kind]
+        The first call makes the table: O(n log n) for n results. From then on the writer keeps it up to date. The first
+        call on a later commit costs O(k log n) for the k rows that the writer has not worked in yet, each other call
+        O(1).
+        """
+        made, kind = self._all_jobs, schema.kind
+        if kind not in made:
+            pending = self._pending
+            if pending is None:
+                # If two readers of two kinds do this at once, one of the two tables serves this catalogue only.
+                pending = self._pending = {}
+            commit = pending.get(kind)
+            if commit is None:
+                commit = pending.setdefault(kind, start(self))
+            made[kind] = results_at(commit, schema, self, self.ids)
+        return made[kind]
 
     @once
-    def _all_jobs(self) -> dict[str, AllJobs]:
+    def _all_jobs(self) -> dict[str, AllJobs | None]:
+        """The results of all jobs, by kind."""
         return {}
 
-    def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
+    def with_jobs(self, jobs: Mapping[str, Job], written: CommitChanges | None = None) -> "Catalog":
         """This catalogue with some jobs added or replaced; for the writer only.
 
         It copies only the shards of these jobs: O(k + j * k / shards) for k of j jobs.
+
+        Args:
+            jobs: the jobs.
+            written: the changes of their results. With None, the next reader makes the results of all jobs anew.
         """
         groups = [*self._groups]
         if len(jobs) == 1:
@@ -168,6 +199,11 @@ class Catalog:
         following._groups = groups
         following._cache = cache
         following._sorted_ids = [] if is_new else self._sorted_ids
+        pending = self._pending
+        if pending is None or written is None:
+            following._pending = None
+        else:
+            following._pending = continued(pending, written, jobs.keys() if is_new else ())
         return following
 
     def without(self, job_id: str) -> "Catalog":
@@ -177,7 +213,10 @@ class Catalog:
         cache = self._cache
         if cache.entries:
             cache.drop_useless(groups, {job_id: None})
-        return Catalog(groups, None, cache)
+        following = Catalog(groups, None, cache)
+        if self._pending is not None:
+            following._pending = continued(self._pending, _NO_CHANGES, (), job_id)
+        return following
 
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of all jobs, added up.
@@ -196,12 +235,16 @@ class Catalog:
         return self._combined.combine(jobs, schema)
 
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the combined tables, without the tables of this catalogue: the result of `CommitTables.nbytes`."""
-        return self._combined.nbytes()
+        """Bytes of the combined tables and of the results of all jobs, without the tables of this catalogue's jobs."""
+        pending = self._pending
+        return self._combined.nbytes() + (0 if pending is None else nbytes(pending, self._all_jobs.copy().values()))
 
     def check(self) -> None:
         """Assert every invariant of the catalogue and of its tables."""
         assert list(self.ids) == sorted(job.job_id for job in self)
+        for results in self._all_jobs.copy().values():
+            if results is not None:
+                results.check(results.sizes.pending_rows)
         for at, shard in enumerate(self._shards()):
             totals = Totals.of(table for job in shard.values() for table in job.tables.values())
             assert shard.totals[:3] == totals[:3], "the totals are those of other tables"
