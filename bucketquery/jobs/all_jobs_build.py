@@ -60,7 +60,11 @@ def read_all_jobs(kind: Kind, jobs: Iterable[Job], ids: Sequence[str], sizes: Si
         stays = np.ones(rows.length, dtype=np.bool_)
         stays[np.concatenate(deleted)] = False
     order = rows.last_of_each(stays)
-    return AllJobs.of(rows.segment(order, spare=len(order) // _ROWS_PER_SPARE), labels)
+    # The rows that `AllJobs.of` moves to the table of the newest results leave room, too.
+    room = len(order) // _ROWS_PER_SPARE
+    is_parted = len(order) > sizes.recent_limit(len(order))
+    spare = max(0, room - sizes.recent_limit(len(order)) // 2) if is_parted else room
+    return AllJobs.of(rows.segment(order, spare=spare), labels)
 
 
 def _with_deleted(tables: Sequence[Table], lengths: Int64s) -> Iterable[tuple[Table, int]]:
