@@ -31,7 +31,7 @@ def test_rows_are_in_order_and_only_the_last_of_each_is_included(seed: int) -> N
 
 def test_keys_without_a_common_step_behind_the_sample_are_packed_as_they_are() -> None:
     """The first values have a common step, and a later one does not."""
-    key = np.append(np.arange(0, 800, 8), [3, 803])
+    key = np.append(np.arange(0, 800, 8), [3, 8_000])
     assert last_of_each([key]).tolist() == expected([key])
 
 
