@@ -42,7 +42,7 @@ def filled() -> ResultsIndex:
 def asked(index: ResultsIndex) -> None:
     """Compare the results of the newest commit, and let readers make value indexes."""
     for kind in ("bucket", "record"):
-        results = assert_kept(index.snapshot(), kind)  # type: ignore[arg-type] # both are kinds
+        results = assert_kept(index.snapshot(), kind)
         assert results is not None
         for part in results.parts:
             part.base.value_index(results.schema.score, desc=True)

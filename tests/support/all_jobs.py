@@ -1,7 +1,6 @@
 """The results of all jobs, read plainly from a snapshot, and compared with those that the writer keeps up to date."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,7 +16,7 @@ from bucketquery.storage.view import View
 from support.helpers import all_rows
 
 #: Sizes so small that a few rows fold, move to the older table, and move labels.
-SMALL: Final[Mapping[str, int]] = {
+SMALL: Final[dict[str, int]] = {
     "pending_rows": 8,
     "pending_table": 1,
     "recent_rows": 16,

@@ -3,6 +3,7 @@
 import gc
 import os
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -133,13 +134,14 @@ def test_an_old_snapshot_keeps_its_results() -> None:
     """Folds, new labels, deletes and renewed jobs do not change it."""
     index = filled()
     held = [index.snapshot()]
-    for write in (
+    writes: list[Callable[[], object]] = [
         lambda: index.upsert(buckets(30, 40, *"abcdefghijk")),
         lambda: index.upsert(buckets(5, 15, "ea", "eb", "ec", "ed")),
         lambda: index.delete_job("web"),
         lambda: index.upsert(buckets(40, 50, "web")),
         lambda: index.delete(end=20 * STEP),
-    ):
+    ]
+    for write in writes:
         before = read(held[-1], "bucket")
         write()
         held.append(index.snapshot())
@@ -270,7 +272,7 @@ def test_new_scores_keep_every_other_column() -> None:
     index.upsert([record(row, 1, function="max", is_interim=True) for row in range(38, 42)])
     index.upsert(buckets(0, 40, "web"))
     for kind in ("record", "bucket"):
-        asked(index, kind)  # type: ignore[arg-type] # both are kinds
+        asked(index, kind)
     for some in (range(3), range(40)):
         times = {"timestamp": np.array(some) * STEP, "bucket_span": 300}
         index.renormalize("web", buckets={**times, "anomaly_score": [7.5] * len(some)})

@@ -591,11 +591,10 @@ def test_a_reader_rebuilds_a_value_index_that_is_too_far_behind() -> None:
     whole = scored(0, 200)
     made = with_room(whole[:60])
     value_index_of(made)
-    for behind, covered in ((25, 60), (26, 86)):
-        at_once = with_room(whole[: 60 + behind])
-        at_once._indexes = made._indexes
-        assert value_index_of(at_once).covered == covered, "26 rows behind are too many, 25 are not"
-    newest = at_once
+    near, newest = with_room(whole[:85]), with_room(whole[:86])
+    near._indexes = newest._indexes = made._indexes
+    assert value_index_of(near).covered == 60, "25 rows behind are not too many"
+    assert (value_index_of(newest).covered, value_index_of(newest)._made_of) == (86, 86), "26 rows behind are"
     for first in range(86, 176, 15):
         newest = newest.append(segment(whole[first : first + 15]))
         if newest.length < 173:
