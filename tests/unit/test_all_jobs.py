@@ -168,11 +168,14 @@ def test_an_older_catalogue_than_the_chain_is_read_for_itself() -> None:
 def test_keeping_a_value_index_up_includes_the_batch_just_appended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large batch in order leaves nothing for a reader to make."""
     index = filled(60)
-    by_score(asked(index))
-    index.upsert(buckets(60, 160, "db", "web"))
+    old = by_score(asked(index))[0]
+    index.upsert(buckets(60, 80, "db", "web"))
     results = asked(index)
     forbid(monkeypatch, ValueIndex, "of")
-    assert None not in by_score(results)
+    grown = by_score(results)[0]
+    assert old is not None
+    assert grown is not None
+    assert (grown._made_of, grown.covered) == (old._made_of, results.old.base.length), "extended, not made anew"
 
 
 def test_the_writer_rebuilds_a_value_index_that_has_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
