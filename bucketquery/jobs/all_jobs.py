@@ -155,6 +155,7 @@ class AllJobs:
             of_rows = np.unique(table.rows.base.column(JOB_LABEL)[live_in(table.deleted, slice(0, table.base.length))])
             of_rows = np.union1d(of_rows, table.head.column(JOB_LABEL))
             assert np.isin(of_rows, self.labels.places).all(), "a row has the label of no job"
+            assert (table.base.column(JOB_LABEL) < self.labels.space).all(), "a deleted row has no place by label"
         spans = self.old.time_span(), self.recent.time_span()
         assert spans[0] is None or spans[0][1] < self.boundary
         assert spans[1] is None or spans[1][0] >= self.boundary

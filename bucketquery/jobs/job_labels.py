@@ -29,27 +29,30 @@ class JobLabels:
         ids: the ids, in order.
         places: their labels, ascending; None spreads them evenly: a new epoch.
         sizes: the sizes that limit the labels.
+        space: the least `space` (default 0).
+
+    Attributes:
+        places: the labels of all ids, ascending.
+        space: the length of a table by label, at most a few entries for each id. The labels that removed ids had in
+            this epoch are below it too, as deleted rows may still have them.
 
     >>> labels = JobLabels(["db", "web"])
     >>> labels.ids(labels.labels(["web", "db"])), labels.label("app")
     (['web', 'db'], None)
     """
 
-    __slots__ = ("__dict__", "_ids", "_sizes", "places")
+    __slots__ = ("__dict__", "_ids", "_sizes", "places", "space")
 
-    def __init__(self, ids: Sequence[str], places: UInt32s | None = None, sizes: Sizes = DEFAULT_SIZES) -> None:
+    def __init__(
+        self, ids: Sequence[str], places: UInt32s | None = None, sizes: Sizes = DEFAULT_SIZES, space: int = 0
+    ) -> None:
         self._ids = ids
         self._sizes = sizes
-        #: The labels of all ids, ascending.
         self.places = _spread(len(ids), _most_labels(len(ids), sizes)) if places is None else places
+        self.space = max(space, self.places.item(-1) + 1 if len(self.places) else 0)
 
     def __len__(self) -> int:
         return len(self._ids)
-
-    @property
-    def space(self) -> int:
-        """The largest label and one more: the length of a table by label, at most a few entries for each id."""
-        return int(self.places[-1]) + 1 if len(self.places) else 0
 
     @once
     def _label_of(self) -> dict[str, int]:
@@ -90,12 +93,12 @@ class JobLabels:
         own = _between(self.places, among, _most_labels(len(merged), self._sizes))
         if own is None:
             following = JobLabels(merged, None, self._sizes)
-            moved = np.full(self.space + 1, NO_LABEL, dtype=np.uint32)
+            moved = np.full(self.space, NO_LABEL, dtype=np.uint32)
             is_old = np.ones(len(merged), dtype=np.bool_)
             is_old[among + np.arange(len(new))] = False
             moved[self.places] = following.places[is_old]
             return Extended(following, moved)
-        following = JobLabels(merged, np.insert(self.places, among, own), self._sizes)
+        following = JobLabels(merged, np.insert(self.places, among, own), self._sizes, self.space)
         assert len(following.places) == before + len(new)
         # The dict of the new labels is that of the old ones and a few more entries.
         vars(following)["_label_of"] = {**known, **dict(zip(new, own.tolist(), strict=True))}
@@ -113,7 +116,7 @@ class JobLabels:
             behind = rank + 1
             del label_of[job_id]
         ids += self._ids[behind:]
-        following = JobLabels(ids, np.delete(self.places, ranks), self._sizes)
+        following = JobLabels(ids, np.delete(self.places, ranks), self._sizes, self.space)
         vars(following)["_label_of"] = label_of
         return following
 
@@ -136,8 +139,7 @@ class Extended(NamedTuple):
 
     Attributes:
         labels: the labels.
-        moved: for each label of the epoch before its label now, `NO_LABEL` if no id has it, which is also the last
-            entry, for labels behind the last one; None if no label has
+        moved: for each label of the epoch before its label now, `NO_LABEL` if no id has it; None if no label has
             changed.
     """
 

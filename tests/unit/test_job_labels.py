@@ -53,6 +53,8 @@ def test_a_removed_id_leaves_the_labels_of_the_others() -> None:
     fewer = labels.without(["b", "x"])
     fewer.check()
     assert (fewer.label("b"), fewer.label("a"), fewer.label("c")) == (None, labels.label("a"), labels.label("c"))
+    last = labels.without(["c"])
+    assert (last.space, last.with_ids(["d"]).labels.space >= labels.space) == (labels.space, True)
     again = fewer.with_ids(["b"])
     again.labels.check()
     assert again.moved is None
@@ -76,7 +78,8 @@ def test_new_ids_lie_between_their_neighbours(seed: int) -> None:
         else:
             epochs += 1
             assert extended.labels.ids(extended.moved[labels.places]) == labels._ids
-            assert extended.moved[-1] == NO_LABEL
+            assert len(extended.moved) == labels.space
+            assert np.isin(np.delete(extended.moved, labels.places), NO_LABEL).all()
         labels = extended.labels
         if rng.random() < 0.2:
             labels = labels.without(rng.sample(labels._ids, 2))
