@@ -153,7 +153,7 @@ class Catalog:
             commit = pending.get(kind)
             if commit is None:
                 commit = pending.setdefault(kind, start(self))
-            made[kind] = results_at(commit, schema, self, self.ids)
+            made[kind] = results_at(commit, schema, self, lambda: self.ids)
         return made[kind]
 
     @once

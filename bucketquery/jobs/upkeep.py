@@ -6,7 +6,7 @@ remain, for its catalogue only. So all of this is part of a catalogue: a failed 
 catalogues stay as they are.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from bucketquery.jobs.all_jobs import AllJobs
@@ -75,14 +75,16 @@ def start(jobs: Iterable[Job]) -> PendingCommit:
     return PendingCommit(None, Chain(sizes_in(jobs)))
 
 
-def results_at(commit: PendingCommit, schema: Schema, jobs: Iterable[Job], ids: Sequence[str]) -> AllJobs | None:
+def results_at(
+    commit: PendingCommit, schema: Schema, jobs: Iterable[Job], ids: Callable[[], Sequence[str]]
+) -> AllJobs | None:
     """The results of all jobs at a commit; None if a span has more than 32 bits.
 
     Args:
         commit: the newest commit of a chain that the catalogue has.
         schema: the kind.
         jobs: the jobs of the catalogue.
-        ids: their ids, in order.
+        ids: returns their ids, in order; it is called if the jobs are read.
 
     O(n log n) for n results if nobody has made those of the chain yet, or if these are newer than the catalogue. In any
     other case O(k log n) for k changed rows.
@@ -93,7 +95,7 @@ def results_at(commit: PendingCommit, schema: Schema, jobs: Iterable[Job], ids: 
     if made is None or made.number > commit.number:
         results: AllJobs | None
         try:
-            results = read_all_jobs(schema.kind, jobs, ids, chain.sizes)
+            results = read_all_jobs(schema.kind, jobs, ids(), chain.sizes)
         except SpanTooLong:
             results = None
         if made is None:
