@@ -371,7 +371,7 @@ class ResultsIndex(Reads):
         if catalog is None:
             if not written.jobs:
                 return commit_of(snapshot._sequence, 0, 0, unchanged, 0, skipped, repeated, snapshot._time)
-            catalog = snapshot._catalog.with_jobs(written.jobs)
+            catalog = snapshot._catalog.with_jobs(written.jobs, written)
         now = snapshot._clock()
         # An int of another class, or one outside int64, is rare, so the usual one does not cost a call.
         is_usual = type(now) is int and now.bit_length() <= _TIME_BITS

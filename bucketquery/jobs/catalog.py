@@ -6,7 +6,7 @@ or two microseconds for any number of jobs. `all_jobs.py` has the combined table
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from sortedcontainers import SortedList
 
@@ -15,17 +15,32 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.group_names import GroupNames
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.known_jobs import KnownJobs, unknown_job
+from bucketquery.jobs.pending import CommitChanges
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.jobs.spans import GivenSpans
 from bucketquery.jobs.totals import Totals
+from bucketquery.jobs.upkeep import Pending, continued, nbytes, results_at, start
 from bucketquery.model.once import once
 from bucketquery.model.schema import Schema
+from bucketquery.queries.deletion import Deletion
+from bucketquery.storage.table_changes import TableChanges
 
 #: The number of groups, and of shards in each. A commit to one job copies one list of groups and one of shards.
 _WIDTH: Final = 32
 _SHARDS: Final = _WIDTH * _WIDTH
 
 _new: Final = object.__new__
+
+
+class _NoChanges(NamedTuple):
+    """The changes of a commit that only deletes a job."""
+
+    rows: Sequence[str | bytes | None] = ()
+    changes: Sequence[tuple[str, TableChanges]] = ()
+    deletion: Deletion | None = None
+
+
+_NO_CHANGES: Final = _NoChanges()
 
 
 class _Shard(dict[str, Job]):
@@ -56,7 +71,7 @@ class Catalog:
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_groups", "_known")
+    __slots__ = ("__dict__", "_groups", "_known", "_pending")
 
     def __init__(
         self,
@@ -65,6 +80,8 @@ class Catalog:
     ) -> None:
         self._groups = _NO_JOBS if groups is None else groups
         self._known = KnownJobs(_NO_NAMES) if known is None else known
+        #: The newest pending commit of each kind that a reader has asked `all_jobs` for; None if there is none.
+        self._pending: Pending | None = None
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
@@ -141,26 +158,37 @@ class Catalog:
                 raise _shared_name(name, "groups")
 
     def all_jobs(self, schema: Schema) -> AllJobs | None:
-        """The results of all jobs of one kind as one table; None if there is no such table."""
-        return self._all_jobs_of(schema)
+        """The results of all jobs of one kind as one table; None if a bucket span has more than 32 bits.
 
-    def _all_jobs_of(self, schema: Schema) -> AllJobs | None:
-        made = self._all_jobs
-        if schema.kind not in made:
-            tables = [job.tables[schema.kind] for job in self if schema.kind in job.tables]
-            spans = [part.column("bucket_span") for table in tables for part in (table.base, table.head)]
-            is_wide = any((some >= 2**32).any() for some in spans)
-            made[schema.kind] = None if is_wide else AllJobs.of(schema, self)
-        return made[schema.kind]
+        The first call makes the table: O(n log n) for n results. From then on the writer keeps it up to date. The first
+        call on a later commit costs O(k log n) for the k rows that the writer has not worked in yet, each other call
+        O(1).
+        """
+        made, kind = self._all_jobs, schema.kind
+        if kind not in made:
+            pending = self._pending
+            if pending is None:
+                # If two readers of two kinds do this at once, one of the two tables serves this catalogue only.
+                pending = self._pending = {}
+            commit = pending.get(kind)
+            if commit is None:
+                commit = pending.setdefault(kind, start(self))
+            made[kind] = results_at(commit, schema, self, self.all_ids)
+        return made[kind]
 
     @once
     def _all_jobs(self) -> dict[str, AllJobs | None]:
+        """The results of all jobs, by kind."""
         return {}
 
-    def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
+    def with_jobs(self, jobs: Mapping[str, Job], written: CommitChanges | None = None) -> "Catalog":
         """This catalogue with some jobs added or replaced; for the writer only.
 
         It copies only the shards of these jobs: O(k + j * k / shards) for k of j jobs.
+
+        Args:
+            jobs: the jobs.
+            written: the changes of their results. With None, the next reader makes the results of all jobs anew.
         """
         groups = [*self._groups]
         if len(jobs) == 1:
@@ -187,13 +215,18 @@ class Catalog:
         following = _new(Catalog)
         following._groups = groups
         following._known = KnownJobs(self._known.names) if is_new else self._known
+        pending = self._pending
+        if pending is None or written is None:
+            following._pending = None
+        else:
+            following._pending = continued(pending, written, jobs.keys() if is_new else ())
         return following
 
     def with_job(self, job: Job) -> "Catalog":
         """This catalogue with one job added or replaced, whose groups may be other ones; for the writer only."""
         job_id = job.job_id
         before = self.get(job_id)
-        following = self.with_jobs({job_id: job})
+        following = self.with_jobs({job_id: job}, _NO_CHANGES)
         left = () if before is None else before.groups
         if left != job.groups:
             names = self._known.names.changed(left, job.groups)
@@ -206,7 +239,10 @@ class Catalog:
         shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
         names = self._known.names
         left = shard.pop(job_id).groups
-        return Catalog(groups, KnownJobs(names.changed(left, ()) if left else names))
+        following = Catalog(groups, KnownJobs(names.changed(left, ()) if left else names))
+        if self._pending is not None:
+            following._pending = continued(self._pending, _NO_CHANGES, (), job_id)
+        return following
 
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of all jobs, added up.
@@ -223,14 +259,17 @@ class Catalog:
         return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the combined tables of all jobs that were made for this catalogue."""
-        made = [all_jobs for all_jobs in self._all_jobs.copy().values() if all_jobs is not None]
-        return sum(part.base.nbytes() + part.head.nbytes() for all_jobs in made for part in all_jobs.parts)
+        """Bytes of the results of all jobs, without the tables of this catalogue's jobs."""
+        pending = self._pending
+        return 0 if pending is None else nbytes(pending, self._all_jobs.copy().values())
 
     def check(self) -> None:
         """Assert every invariant of the catalogue and of its tables."""
         assert list(self.ids) == sorted(job.job_id for job in self)
         self._known.check(self)
+        for results in self._all_jobs.copy().values():
+            if results is not None:
+                results.check(results.sizes.pending_rows)
         for at, shard in enumerate(self._shards()):
             totals = Totals.of(table for job in shard.values() for table in job.tables.values())
             assert shard.totals[:3] == totals[:3], "the totals are those of other tables"

@@ -41,6 +41,7 @@ class Written(NamedTuple):
         is_renormalised: whether the write only gave new scores.
         rows: the changes of single rows, which `changes` does not have: the job, the record that the row replaced
             (None if it is new) and its own record (None if it was deleted), one row after the other in one list.
+        deletion: the window that the write deleted; None if it was another write.
     """
 
     jobs: Mapping[str, Job]
@@ -48,6 +49,7 @@ class Written(NamedTuple):
     changes: Sequence[tuple[str, TableChanges]]
     is_renormalised: bool = False
     rows: Sequence[str | bytes | None] = ()
+    deletion: Deletion | None = None
 
 
 #: The counts of a write of one row or none, and the whole result if the row is stored already.
@@ -85,8 +87,8 @@ def write_row(catalog: Catalog, nothing: EmptyTables, job_id: str, layout: Layou
         return _SAME_ROW
     jobs = {job_id: job.with_table(new)}
     if before is None:
-        return _new_tuple(Written, (jobs, _INSERTED, (), False, (job_id, None, row[0])))
-    return _new_tuple(Written, (jobs, _REPLACED, (), False, (job_id, before[0], row[0])))
+        return _new_tuple(Written, (jobs, _INSERTED, (), False, (job_id, None, row[0]), None))
+    return _new_tuple(Written, (jobs, _REPLACED, (), False, (job_id, before[0], row[0]), None))
 
 
 def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch, *, drop_interim: bool = False) -> Written:
@@ -128,7 +130,7 @@ def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch, *, drop_in
                     changes.append((job_id, of_table))
     # This does the same as the constructors of the named tuples, in half the time.
     counts = _new_tuple(Counts, (inserted, replaced, unchanged, 0))
-    written = _new_tuple(Written, (changed, counts, changes, False, rows))
+    written = _new_tuple(Written, (changed, counts, changes, False, rows, None))
     return drop_overtaken(catalog, batch, written) if drop_interim else written
 
 
@@ -213,7 +215,7 @@ def delete_results(catalog: Catalog, named: Deletion) -> Written:
                 jobs[job.job_id] = (jobs.get(job.job_id) or job).with_table(new)
                 _note(job.job_id, table, of_table, rows, changes)
                 deleted += of_table.counts.deleted
-    return Written(jobs, Counts(0, 0, 0, deleted), changes, rows=rows)
+    return Written(jobs, Counts(0, 0, 0, deleted), changes, rows=rows, deletion=named)
 
 
 def _note(

@@ -177,7 +177,8 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        indexes = self._maintained_indexes()
+        # They include the rows just appended. If they did not, a large batch would leave them too far behind.
+        indexes = None if self._indexes is None else self._indexes.maintained(columns, length)
         return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def append_row(self, layout: Layout, row: Row) -> "Segment | None":

@@ -85,12 +85,20 @@ class IndexCache:
         self._postings[pair] = postings
         return postings
 
+    def keys(self) -> list[_Key]:
+        """The columns that have a value index, and the direction of each."""
+        return list(self._made.copy())
+
+    def copy(self) -> "IndexCache":
+        """A cache of the same value indexes, to which others can be added."""
+        return IndexCache(self._sizes, self._made.copy())
+
     def maintained(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
-        """The cache for a segment of these rows and later ones. If one value index is far behind, all are extended.
+        """The cache for a segment of some rows and later ones. If one value index is far behind, all are extended.
 
         Args:
-            columns: the columns of this segment.
-            length: its number of rows.
+            columns: columns that have these rows.
+            length: the number of rows to cover.
         """
         # A copy, since readers may add value indexes at the same time.
         known = self._made.copy()

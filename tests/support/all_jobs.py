@@ -1,5 +1,6 @@
 """Combined tables of all jobs in several parts, as an index has them after many commits."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs.job_labels import JobLabels
+from bucketquery.model.instants import FIRST_MS
 from bucketquery.model.schema import Schema
 from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.packed_segment import empty_segment, pack
@@ -21,6 +24,14 @@ from support.helpers import sizes
 _whole = Catalog.all_jobs
 
 
+def of_parts(schema: Schema, parts: Sequence[Table], labels: JobLabels) -> AllJobs:
+    """Combined tables with these parts, of any number."""
+    made = AllJobs.__new__(AllJobs)
+    made.schema, made.labels, made.parts = schema, labels, tuple(parts)
+    made.boundary, made.old, made.recent = FIRST_MS, Table.empty(schema), parts[-1] if parts else Table.empty(schema)
+    return made
+
+
 def in_parts(all_jobs: AllJobs, rng: Random, parts: int) -> AllJobs:
     """The same results in several parts, cut between instants. Each part has a head and deleted rows."""
     segment = _live(all_jobs).with_sizes(sizes())
@@ -29,7 +40,7 @@ def in_parts(all_jobs: AllJobs, rng: Random, parts: int) -> AllJobs:
     cuts = sorted(rng.sample(instants, min(parts - 1, len(instants))))
     edges = [0, *timestamps.searchsorted(cuts).tolist(), segment.length]
     tables = [_part(segment.select(np.arange(*ends)), rng) for ends in pairwise(edges)]
-    return AllJobs(all_jobs.schema, tuple(tables), all_jobs.labels)
+    return of_parts(all_jobs.schema, tables, all_jobs.labels)
 
 
 def cut_all_jobs(patch: pytest.MonkeyPatch, seed: Any) -> None:

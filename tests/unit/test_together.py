@@ -263,7 +263,9 @@ def test_counts_of_some_jobs_are_stored(monkeypatch: pytest.MonkeyPatch) -> None
     assert read[0] > 3 * read[1]
     for start in range(5):
         search_jobs(catalog, selected, resolved._replace(start=start * STEP), SIZES)
-    (part,) = Together(catalog, catalog.all_jobs(BUCKET) or AllJobs.of(BUCKET, catalog), None).all_jobs.parts
+    every = catalog.all_jobs(BUCKET)
+    assert every is not None
+    (part,) = every.parts
     assert len(part.rows.counts_of_jobs) in {1, 2}
 
 
