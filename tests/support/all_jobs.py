@@ -13,6 +13,7 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.model.instants import FIRST_MS
 from bucketquery.model.schema import Schema
+from bucketquery.storage.gather import merge
 from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.packed_segment import empty_segment, pack
 from bucketquery.storage.segment import Segment
@@ -60,11 +61,12 @@ def cut_all_jobs(patch: pytest.MonkeyPatch, seed: Any) -> None:
 
 
 def _live(all_jobs: AllJobs) -> Segment:
-    """All results of combined tables without heads and deleted rows."""
-    (part,) = all_jobs.parts
-    assert not part.head.length
-    assert not len(part.deleted)
-    return part.base
+    """All results as one segment without deleted rows."""
+    whole: Segment = empty_segment(all_jobs.schema).unpacked()
+    for part in all_jobs.parts:
+        live = np.setdiff1d(np.arange(part.base.length), part.deleted)
+        whole = whole.append(merge(part.base, live, part.head, np.arange(part.head.length)))
+    return whole
 
 
 def _part(segment: Segment, rng: Random) -> Table:
