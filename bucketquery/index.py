@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.arrays import read_columns
-from bucketquery.ingest.batch import Batch
+from bucketquery.ingest.batch import ENTRIES, Batch
 from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.scores import ARGUMENTS, read_scores
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.small_jobs import stored_of
 from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch, write_row
 from bucketquery.model.frozen import FrozenMapping
 from bucketquery.model.instants import Instant
@@ -116,8 +117,9 @@ class ResultsIndex(Reads):
         self._lock = Lock()
         self._nothing = empty_tables(DEFAULT_SIZES)
         self._log = ChangeLog(kept, first, DEFAULT_SIZES) if kept else None
+        catalog = Catalog(sizes=DEFAULT_SIZES)
         self._snapshot = Snapshot(
-            Catalog(), first, most, clock or _system_clock, has_documents=has_documents, log=self._log
+            catalog, first, most, clock or _system_clock, has_documents=has_documents, log=self._log
         )
         _INDEXES.add(self)
 
@@ -149,7 +151,7 @@ class ResultsIndex(Reads):
             if known is not None and known.bucket_span == span:
                 return Commit(sequence=snapshot._sequence, time=snapshot._time)
             job = Job(job_id, span, {} if known is None else known.tables)
-            return self._publish(Written({job_id: job}, Counts(0, 0, 0), []))
+            return self._publish(Written({job_id: stored_of(job)}, Counts(0, 0, 0), []))
 
     def delete_job(self, job_id: str) -> Commit:
         """Delete a job and all its results.
@@ -346,9 +348,9 @@ class ResultsIndex(Reads):
         skipped = FrozenMapping(batch.skipped) if batch.skipped else _NOTHING
         with self._lock:
             catalog, nothing = self._snapshot._catalog, self._nothing
-            if len(batch.rows) == 1 and not (batch.parts or drop_interim):
+            if len(batch.rows) == ENTRIES and not (batch.parts or drop_interim):
                 # Most writes have one row.
-                written = write_row(catalog, nothing, *batch.rows[0])
+                written = write_row(catalog, nothing, batch.rows)
             else:
                 written = write_batch(catalog, nothing, batch, drop_interim=drop_interim)
             return self._publish(written, skipped, batch.repeated)
@@ -369,7 +371,7 @@ class ResultsIndex(Reads):
         if catalog is None:
             if not written.jobs:
                 return commit_of(snapshot._sequence, 0, 0, unchanged, 0, skipped, repeated, snapshot._time)
-            catalog = snapshot._catalog.with_jobs(written.jobs)
+            catalog = snapshot._catalog.with_jobs(written.jobs) if written.catalog is None else written.catalog
         now = snapshot._clock()
         # An int of another class, or one outside int64, is rare, so the usual one does not cost a call.
         is_usual = type(now) is int and now.bit_length() <= _TIME_BITS

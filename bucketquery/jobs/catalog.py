@@ -1,7 +1,8 @@
 """The catalogue: every job by its id, immutable, copied on write in three levels.
 
 A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes one
-or two microseconds for any number of jobs. `combined_cache.py` has the combined tables.
+or two microseconds for any number of jobs. The dicts hold small jobs in the packed form of `small_jobs.py`; a reader
+gets each of them as a new `Job`. `combined_cache.py` has the combined tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,18 +18,23 @@ from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
 from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.selected_jobs import SelectedJobs
+from bucketquery.jobs.small_jobs import Packed, Stored, job_of, time_span_of
 from bucketquery.jobs.totals import Totals
 from bucketquery.model.once import once
 from bucketquery.model.schema import Schema
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from bucketquery.storage.table import Table
 
 #: The number of groups, and of shards in each. A commit to one job copies one list of groups and one of shards.
 _WIDTH: Final = 32
 _SHARDS: Final = _WIDTH * _WIDTH
+#: The hash of a job's id modulo this is the number of its shard.
+SHARDS: Final = _SHARDS
 
 _new: Final = object.__new__
 
 
-class _Shard(dict[str, Job]):
+class _Shard(dict[str, Stored]):
     """The jobs of one shard, which never changes after its catalogue is made."""
 
     __slots__ = ("__dict__", "__weakref__")
@@ -36,7 +42,14 @@ class _Shard(dict[str, Job]):
     @once
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of its jobs, added up."""
-        return Totals.of(table for job in self.values() for table in job.tables.values())
+        small: list[Packed] = []
+        tables: list[Table] = []
+        for stored in self.values():
+            if isinstance(stored, Job):
+                tables += stored.tables.values()
+            else:
+                small.append(stored)
+        return Totals.of(tables, small)
 
 
 class Catalog:
@@ -46,20 +59,23 @@ class Catalog:
         groups: the jobs; None if there are none.
         ids: a list for their sorted ids, shared by all catalogues with the same ids; None makes a new list.
         cache: the combined tables of all commits of an index; None makes an empty cache.
+        sizes: the sizes of the index. They bound the jobs in packed form, and the tables of such jobs get them.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
     >>> "web" in catalog, len(catalog.without("web"))
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_cache", "_groups", "_sorted_ids")
+    __slots__ = ("__dict__", "_cache", "_groups", "_sorted_ids", "sizes")
 
     def __init__(
         self,
         groups: Sequence[Sequence[_Shard]] | None = None,
         ids: list[SortedList] | None = None,
         cache: CombinedCache | None = None,
+        sizes: Sizes = DEFAULT_SIZES,
     ) -> None:
+        self.sizes = sizes
         self._groups = _NO_JOBS if groups is None else groups
         self._cache = CombinedCache() if cache is None else cache
         #: Empty until a reader of any of these catalogues reads the ids.
@@ -67,6 +83,11 @@ class Catalog:
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
+        stored = self.stored(job_id)
+        return None if stored is None else job_of(job_id, stored, self.sizes)
+
+    def stored(self, job_id: str) -> Stored | None:
+        """The job as it is stored, or None. It is the same object in each catalogue until a write changes the job."""
         at = hash(job_id) % _SHARDS
         return self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
 
@@ -78,22 +99,38 @@ class Catalog:
         """
         # This does not call `get`, because the call would double the time.
         at = hash(job_id) % _SHARDS
-        job = self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
-        if job is None:
-            raise UnknownJob(f"No known job with id '{job_id[:300]}'", field=field, value=job_id)
-        return job
+        stored = self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
+        if stored is None:
+            raise _unknown(job_id, field)
+        return stored if type(stored) is Job else job_of(job_id, stored, self.sizes)
 
     def __contains__(self, job_id: str) -> bool:
-        return self.get(job_id) is not None
+        return self.stored(job_id) is not None
 
     def __iter__(self) -> Iterator[Job]:
-        return chain.from_iterable(shard.values() for shard in self._shards())
+        for shard in self._shards():
+            for job_id, stored in shard.items():
+                yield job_of(job_id, stored, self.sizes)
+
+    def jobs_with_results(self, start: int, end: int) -> Iterator[Job]:
+        """The jobs that may have results in ``[start, end)``, epoch ms; a small job without any there takes 0.2 us."""
+        for shard in self._shards():
+            for job_id, stored in shard.items():
+                if not isinstance(stored, Job):
+                    span = time_span_of(stored)
+                    if span is None or span[1] < start or span[0] >= end:
+                        continue
+                yield job_of(job_id, stored, self.sizes)
 
     def __len__(self) -> int:
         return sum(map(len, self._shards()))
 
     def _shards(self) -> Iterator[_Shard]:
         return chain.from_iterable(self._groups)
+
+    def job_ids(self) -> Iterator[str]:
+        """The ids in any order."""
+        return chain.from_iterable(self._shards())
 
     @once
     def ids(self) -> SortedList:
@@ -103,7 +140,7 @@ class Catalog:
         """
         made = self._sorted_ids
         if not made:
-            made.append(SortedList(chain.from_iterable(self._shards())))
+            made.append(SortedList(self.job_ids()))
         return made[0]
 
     def select(self, tokens: Sequence[str], field: str) -> SelectedJobs:
@@ -117,7 +154,10 @@ class Catalog:
             UnknownJob: a token without an asterisk names no job; the error names the first one.
         """
         known = self.ids
-        ranks = sorted({known.index(self.known(token, field).job_id) for token in tokens})
+        for token in tokens:
+            if self.stored(token) is None:
+                raise _unknown(token, field)
+        ranks = sorted(map(known.index, {*tokens}))
         return SelectedJobs(known, None if len(ranks) == len(known) else np.array(ranks, dtype=np.int64))
 
     def all_jobs(self, schema: Schema) -> AllJobs:
@@ -134,50 +174,58 @@ class Catalog:
     def _all_jobs(self) -> dict[str, AllJobs]:
         return {}
 
-    def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
+    def with_jobs(self, jobs: Mapping[str, Stored]) -> "Catalog":
         """This catalogue with some jobs added or replaced; for the writer only.
 
         It copies only the shards of these jobs: O(k + j * k / shards) for k of j jobs.
         """
-        groups = [*self._groups]
-        if len(jobs) == 1:
-            # Most commits change one job. This does not call `_own_shard`, because the call takes 0.2 us.
-            ((job_id, job),) = jobs.items()
-            at = hash(job_id) % _SHARDS
-            group = [*groups[at // _WIDTH]]
-            groups[at // _WIDTH] = group
-            shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
-            is_new = job_id not in shard
-            shard[job_id] = job
-        else:
-            copies: dict[int, _Shard] = {}
-            copied: set[int] = set()
-            is_new = False
+        if len(jobs) != 1:
+            draft = Draft(self)
             for job_id, job in jobs.items():
-                at = hash(job_id) % _SHARDS
-                own = copies.get(at)
-                if own is None:
-                    own = copies[at] = _own_shard(groups, at, copied)
-                is_new = is_new or job_id not in own
-                own[job_id] = job
+                draft.put(job_id, job)
+            return draft.finish(jobs)
+        # Most commits change one job. This does not make a `Draft` or call `_following`: these take 1 us.
+        ((job_id, job),) = jobs.items()
+        groups = [*self._groups]
+        at = hash(job_id) % _SHARDS
+        group = [*groups[at // _WIDTH]]
+        groups[at // _WIDTH] = group
+        shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
+        is_new = job_id not in shard
+        shard[job_id] = job
         cache = self._cache
         if cache.entries:
             cache.drop_useless(groups, jobs)
-        # This does the same as the constructor, in half the time.
         following = _new(Catalog)
         following._groups = groups
         following._cache = cache
         following._sorted_ids = [] if is_new else self._sorted_ids
+        following.sizes = self.sizes
         return following
+
+    def _following(self, groups: Sequence[Sequence[_Shard]], jobs: Mapping[str, Stored], *, is_new: bool) -> "Catalog":
+        """The next catalogue.
+
+        Args:
+            groups: its shards.
+            jobs: the jobs that differ from this catalogue's.
+            is_new: whether any of them is new.
+        """
+        cache = self._cache
+        if cache.entries:
+            cache.drop_useless(groups, jobs)
+        return Catalog(groups, None if is_new else self._sorted_ids, cache, self.sizes)
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without one of its jobs; for the writer only. It copies the shard of the job."""
-        groups = [*self._groups]
-        del _own_shard(groups, hash(job_id) % _SHARDS, set())[job_id]
+        at = hash(job_id) % _SHARDS
+        shard = _Shard(self._groups[at // _WIDTH][at % _WIDTH])
+        del shard[job_id]
+        groups = _with_shards(self._groups, {at: shard})
         cache = self._cache
         if cache.entries:
             cache.drop_useless(groups, {job_id: None})
-        return Catalog(groups, None, cache)
+        return Catalog(groups, None, cache, self.sizes)
 
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of all jobs, added up.
@@ -203,9 +251,10 @@ class Catalog:
         """Assert every invariant of the catalogue and of its tables."""
         assert list(self.ids) == sorted(job.job_id for job in self)
         for at, shard in enumerate(self._shards()):
-            totals = Totals.of(table for job in shard.values() for table in job.tables.values())
-            assert shard.totals[:3] == totals[:3], "the totals are those of other tables"
-            for job_id, job in shard.items():
+            jobs = {key: job_of(key, stored, self.sizes) for key, stored in shard.items()}
+            totals = Totals.of(table for job in jobs.values() for table in job.tables.values())
+            assert shard.totals[:4] == totals[:4], "the totals are those of other tables"
+            for job_id, job in jobs.items():
                 assert job_id == job.job_id
                 assert hash(job_id) % _SHARDS == at
                 for kind, table in job.tables.items():
@@ -217,19 +266,60 @@ class Catalog:
 _NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
 
 
-def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Shard:
-    """A copy of one shard, put at its place in new groups.
+class Draft:
+    """The next catalogue while the writer makes it: a mass write looks up and replaces each job in one step.
 
-    Args:
-        groups: the new groups. A copy replaces the group of the shard, unless the group is a copy already.
-        at: the number of the shard.
-        copied: the numbers of the groups that are copies already. The number of this group is added.
+    Attributes:
+        shards: the copies of shards by their numbers. The writer may put jobs into these.
+
+    >>> draft = Draft(Catalog())
+    >>> draft.put("web", Job("web"))
+    >>> "web" in draft.finish({"web": Job("web")})
+    True
     """
-    which = at // _WIDTH
-    group = groups[which]
-    if which not in copied:
-        copied.add(which)
-        group = groups[which] = [*group]
-    assert isinstance(group, list), "a copy"
-    shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
-    return shard
+
+    __slots__ = ("_catalog", "shards")
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.shards: dict[int, dict[str, Stored]] = {}
+
+    def shard(self, at: int) -> dict[str, Stored]:
+        """The copy of a shard that has no copy yet."""
+        copy = self.shards[at] = _Shard(self._catalog._groups[at // _WIDTH][at % _WIDTH])
+        return copy
+
+    def get(self, job_id: str) -> Stored | None:
+        """A job as it is stored, or None."""
+        shard = self.shards.get(hash(job_id) % _SHARDS)
+        return self._catalog.stored(job_id) if shard is None else shard.get(job_id)
+
+    def put(self, job_id: str, job: Stored) -> None:
+        """Add or replace a job."""
+        at = hash(job_id) % _SHARDS
+        (self.shards.get(at) or self.shard(at))[job_id] = job
+
+    def finish(self, jobs: Mapping[str, Stored]) -> Catalog:
+        """The catalogue; ``jobs`` are those that were added or replaced."""
+        catalog = self._catalog
+        old, shards = catalog._groups, self.shards
+        is_new = any(len(shard) > len(old[at // _WIDTH][at % _WIDTH]) for at, shard in shards.items())
+        return catalog._following(_with_shards(old, shards), jobs, is_new=is_new)
+
+
+def _with_shards(groups: Sequence[Sequence[_Shard]], shards: Mapping[int, dict[str, Stored]]) -> list[Sequence[_Shard]]:
+    """The groups with other shards at some places."""
+    following: list[Sequence[_Shard]] = [*groups]
+    copied: dict[int, list[_Shard]] = {}
+    for at, shard in shards.items():
+        which = at // _WIDTH
+        group = copied.get(which)
+        if group is None:
+            group = following[which] = copied[which] = [*groups[which]]
+        assert isinstance(shard, _Shard), "a copy of a shard"
+        group[at % _WIDTH] = shard
+    return following
+
+
+def _unknown(job_id: str, field: str) -> UnknownJob:
+    return UnknownJob(f"No known job with id '{job_id[:300]}'", field=field, value=job_id)

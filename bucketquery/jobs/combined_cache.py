@@ -11,13 +11,17 @@ from weakref import ref
 
 from bucketquery.jobs.combined_table import CombinedTable, Split
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.small_jobs import Packed, Stored, job_of, rows_of
 from bucketquery.model.once import is_made, once
-from bucketquery.model.schema import Kind, Schema
+from bucketquery.model.schema import BUCKET, Kind, Schema
+from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.storage.table import Table
 
 #: All jobs of a commit, by id. A shard never changes, and weak references to it are possible. A write makes new shards
 #: for the jobs that it changes, and leaves each job at its place: in the same shard of the same group.
-Groups = Sequence[Sequence[Mapping[str, Job]]]
+Groups = Sequence[Sequence[Mapping[str, Stored]]]
+#: The results of one kind of a job as they are stored: its table, or the packed form of a small job; None if none.
+_Result = Table | Packed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ class CombinedCache:
         #: The combined table of each kind. If it is empty, the writer need not call `drop_useless`.
         self.entries: dict[Kind, _Entry] = {}
 
-    def drop_useless(self, groups: Groups, jobs: Mapping[str, Job | None]) -> None:
+    def drop_useless(self, groups: Groups, jobs: Mapping[str, Stored | None]) -> None:
         """After a write, drop each table that the next search would rebuild, so that its memory is free at once.
 
         Args:
@@ -171,6 +175,7 @@ class _Entry:
         "_most_changed",
         "_most_gone",
         "_number_of",
+        "_results",
         "_shards",
         "_sizes",
         "_tables",
@@ -178,18 +183,21 @@ class _Entry:
         "schema",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the parts of the one kind of entries
         self,
         schema: Schema,
         sizes: CombineSizes,
         combined: CombinedTable,
-        shards: Sequence["ref[Mapping[str, Job]]"],
+        results: Sequence[_Result],
+        shards: Sequence["ref[Mapping[str, Stored]]"],
         members: Sequence[Sequence[str]],
     ) -> None:
         self.schema = schema
         self.combined = combined
         self._number_of = combined.jobs.number_of
         self._tables = combined.jobs.tables
+        #: The results of each combined job as they were stored.
+        self._results = results
         #: Weak references to the shards of that commit, so that an entry keeps no results of large jobs alive.
         self._shards = shards
         #: The ids of the combined jobs in each shard.
@@ -206,26 +214,27 @@ class _Entry:
     def of(cls, groups: Groups, schema: Schema, sizes: CombineSizes) -> "_Entry":
         """The entry of all small jobs."""
         shards, members = [], []
-        tables: dict[str, Table | None] = {}
+        results: dict[str, _Result] = {}
         for shard in chain.from_iterable(groups):
-            small: dict[str, Table | None] = {}
+            small: dict[str, _Result] = {}
             for job_id, job in shard.items():
-                table = job.tables.get(schema.kind)
-                if _is_small(table, sizes):
-                    small[job_id] = table
+                found = _result_of(job, schema.kind)
+                if _is_small(found, sizes):
+                    small[job_id] = found
             shards.append(ref(shard))
             members.append((*small,))
-            tables |= small
-        return cls(schema, sizes, _combined_of(schema, tables), shards, members)
+            results |= small
+        combined = _combined_of(schema, results)
+        return cls(schema, sizes, combined, [results[job_id] for job_id in combined.job_ids], shards, members)
 
-    def serves_after(self, groups: Groups, jobs: Mapping[str, Job | None]) -> bool:
+    def serves_after(self, groups: Groups, jobs: Mapping[str, Stored | None]) -> bool:
         """Whether the table should stay in the cache after a write to some jobs; for the writer only.
 
         The table should be dropped if too many jobs have changed, since the next search would rebuild it. It should
         also be dropped if more than half of its jobs are deleted, since it would waste memory.
         """
         changed, gone = self._changed, self._gone
-        candidates: Iterable[tuple[str, Job | None]] = jobs.items()
+        candidates: Iterable[tuple[str, Stored | None]] = jobs.items()
         if changed is None:
             changed = self._changed = set()
             candidates = self._candidates(groups)
@@ -246,7 +255,7 @@ class _Entry:
     def changes(self, groups: Groups) -> "_Changes | None":
         """The changes from the commit that was combined to another commit; None if the table must be rebuilt."""
         stale: list[str] = []
-        small: dict[str, Table | None] = {}
+        small: dict[str, _Result] = {}
         count = 0
         for job_id, job in self._candidates(groups):
             if self._is_changed(job_id, job):
@@ -256,9 +265,9 @@ class _Entry:
                 if job_id in self._number_of:
                     stale.append(job_id)
                 if job is not None:
-                    table = job.tables.get(self.schema.kind)
-                    if _is_small(table, self._sizes):
-                        small[job_id] = table
+                    found = _result_of(job, self.schema.kind)
+                    if _is_small(found, self._sizes):
+                        small[job_id] = found
         return _Changes(self, frozenset(stale), small)
 
     def old_tables(self, groups: Groups) -> Iterator[Table]:
@@ -269,31 +278,31 @@ class _Entry:
             if table is not None:
                 yield table
 
-    def _candidates(self, groups: Groups) -> Iterator[tuple[str, Job | None]]:
+    def _candidates(self, groups: Groups) -> Iterator[tuple[str, Stored | None]]:
         """All jobs that have changed, and a few others. Only shards that have changed are searched for them."""
-        number_of, tables, kind = self._number_of, self._tables, self.schema.kind
+        number_of, results, kind = self._number_of, self._results, self.schema.kind
         for shard, then, members in zip(chain.from_iterable(groups), self._shards, self._members, strict=True):
             if then() is not shard:
                 for job_id in members:
                     job = shard.get(job_id)
                     # Most jobs have not changed. This skips a call of `_is_changed` for each of them.
-                    if job is None or job.tables.get(kind) is not tables[number_of[job_id]]:
+                    if job is None or _result_of(job, kind) is not results[number_of[job_id]]:
                         yield job_id, job
                 for job_id, job in shard.items():
                     if job_id not in number_of:
                         yield job_id, job
 
-    def _is_changed(self, job_id: str, job: Job | None) -> bool:
+    def _is_changed(self, job_id: str, job: Stored | None) -> bool:
         """Whether a job counts as changed.
 
         A combined job has changed if it is deleted or has another table. Any other job counts if it is small, since a
         new combined table would have it.
         """
-        table = None if job is None else job.tables.get(self.schema.kind)
+        found = None if job is None else _result_of(job, self.schema.kind)
         number = self._number_of.get(job_id)
         if number is not None:
-            return job is None or table is not self._tables[number]
-        return job is not None and _is_small(table, self._sizes)
+            return job is None or found is not self._results[number]
+        return job is not None and _is_small(found, self._sizes)
 
 
 class _Changes:
@@ -307,7 +316,7 @@ class _Changes:
 
     __slots__ = ("__dict__", "entry", "small", "stale")
 
-    def __init__(self, entry: _Entry, stale: frozenset[str], small: Mapping[str, Table | None]) -> None:
+    def __init__(self, entry: _Entry, stale: frozenset[str], small: Mapping[str, _Result]) -> None:
         self.entry = entry
         self.stale = stale
         self.small = small
@@ -318,11 +327,25 @@ class _Changes:
         return _combined_of(self.entry.schema, self.small)
 
 
-def _combined_of(schema: Schema, tables: Mapping[str, Table | None]) -> CombinedTable:
-    job_ids = sorted(tables)
-    return CombinedTable.of(schema, job_ids, [tables[job_id] for job_id in job_ids])
+def _result_of(job: Stored, kind: Kind) -> _Result:
+    if isinstance(job, Job):
+        return job.tables.get(kind)
+    return job if kind == BUCKET.kind else None
 
 
-def _is_small(table: Table | None, sizes: CombineSizes) -> bool:
-    """Whether a job is small enough to be combined; its table is None if it has no results."""
-    return table is None or table.length <= sizes.small_rows
+def _combined_of(schema: Schema, results: Mapping[str, _Result]) -> CombinedTable:
+    job_ids = sorted(results)
+    tables = []
+    for job_id in job_ids:
+        found = results[job_id]
+        if found is not None and not isinstance(found, Table):
+            found = job_of(job_id, found, DEFAULT_SIZES).tables.get(schema.kind)
+        tables.append(found)
+    return CombinedTable.of(schema, job_ids, tables)
+
+
+def _is_small(found: _Result, sizes: CombineSizes) -> bool:
+    """Whether a job is small enough to be combined; its result is None if it has no results."""
+    if found is None:
+        return True
+    return (found.length if isinstance(found, Table) else rows_of(found)) <= sizes.small_rows

@@ -13,13 +13,15 @@ from bucketquery.index import ResultsIndex
 from bucketquery.jobs.combined_cache import COMBINE_SIZES, CombinedCache, CombineSizes, CommitTables, Groups
 from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.job import Job
+from bucketquery.jobs.small_jobs import Stored, job_of
 from bucketquery.model.schema import BUCKET, RECORD, Kind
-from support.helpers import ask_together, bucket, rows, table
+from bucketquery.model.sizes import DEFAULT_SIZES
+from support.helpers import ask_together, bucket, resize, rows, table
 
 KINDS: Final[tuple[Kind, ...]] = ("bucket", "record")
 
 
-class Shard(dict[str, Job]):
+class Shard(dict[str, Stored]):
     """A shard as the catalogue has it: a dict that takes weak references."""
 
 
@@ -34,10 +36,11 @@ def groups_of(*shards: Iterable[Job]) -> Groups:
     return (made[:-1], made[-1:])
 
 
-def with_job(groups: Groups, at: int, changed: Job) -> Groups:
+def with_job(groups: Groups, at: int, changed: Stored) -> Groups:
     """The groups after a write that puts a job into one shard of the first group."""
     first, *others = groups
     copied = [*first]
+    assert isinstance(changed, Job)
     copied[at] = Shard({**first[at], changed.job_id: changed})
     return (copied, *others)
 
@@ -121,6 +124,7 @@ def test_a_job_that_has_its_old_results_again_does_not_count_as_changed() -> Non
     old = groups[0][0]["a"]
     for changed in (job("a", 2), job("a", 2), old, job("b", 2)):
         groups = with_job(groups, 0, changed)
+        assert isinstance(changed, Job)
         cache.drop_useless(groups, {changed.job_id: changed})
         assert cache.entries
 
@@ -152,7 +156,7 @@ def test_bytes_of_each_table_count_once() -> None:
     for first_results in (job("new"), job("idle")):
         assert CommitTables(cache, with_job(groups, 0, first_results)).nbytes() == whole, "it has no old table"
     later = CommitTables(cache, with_job(with_job(groups, 0, job("a", 2)), 0, job("b", 2)))
-    old = sum(groups[0][0][job_id].tables["bucket"].nbytes() for job_id in ("a", "b"))
+    old = sum(job_of(job_id, groups[0][0][job_id], DEFAULT_SIZES).tables["bucket"].nbytes() for job_id in ("a", "b"))
     assert later.nbytes() == whole + old
     assert len(later.combine(("a", "c"), BUCKET) or ()) == 1
     assert later.nbytes() == cache.entries["bucket"].combined.nbytes() + old, "no search has combined the changed jobs"
@@ -191,8 +195,9 @@ def test_few_jobs_are_searched_one_by_one() -> None:
     assert catalog.combine(known[: fewest + 1], BUCKET) is not None
 
 
-def test_a_combined_table_serves_until_many_jobs_have_changed() -> None:
+def test_a_combined_table_serves_until_many_jobs_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until then, a few changed, deleted or new jobs are searched one by one. Older snapshots do not change."""
+    resize(monkeypatch, small_job_rows=0)
     index = ask_together(ResultsIndex(), small_rows=10, few_changed=2)
     jobs = tuple("abcdef")
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs])

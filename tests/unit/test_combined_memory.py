@@ -14,7 +14,7 @@ from bucketquery.jobs.combined_cache import COMBINE_SIZES
 from bucketquery.model.schema import BUCKET
 from bucketquery.queries.queries import BucketQuery
 from bucketquery.results.commit import Commit
-from support.helpers import STEP, ask_together, bucket
+from support.helpers import STEP, ask_together, bucket, index_with_tables
 
 
 def make_combined_table(index: ResultsIndex, jobs: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ WRITES: dict[str, Callable[[ResultsIndex, str], Commit]] = {
 def test_a_combined_table_is_dropped_at_the_write_that_ends_its_use(write: str) -> None:
     """The first write after which a search would rebuild the table drops it. No earlier write drops it."""
     few_changed = COMBINE_SIZES.few_changed
-    index = ResultsIndex()
+    index = index_with_tables()
     jobs = tuple(f"job{number}" for number in range(300))
     index.upsert([bucket(0, job_id=job_id) for job_id in jobs])
     make_combined_table(index, jobs)
@@ -84,7 +84,7 @@ def test_a_combined_table_of_few_jobs_is_dropped_when_most_of_them_are_deleted()
 
 def test_stats_count_the_bytes_of_combined_tables() -> None:
     """The bytes include the arrays made so far, and the old tables that only a combined table still holds."""
-    index = ask_together(ResultsIndex(), small_rows=100, few_changed=30)
+    index = ask_together(index_with_tables(), small_rows=100, few_changed=30)
     jobs = tuple(f"job{number}" for number in range(20))
     index.upsert([bucket(row, job_id=each, scheduled_events=["x"]) for each in jobs for row in range(50)])
     bare = index.stats()["bytes"]
