@@ -9,26 +9,22 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.jobs.labelled_rows import LabelledRows
-from bucketquery.model.schema import COMBINED, Int64s, Kind
-from bucketquery.model.sizes import DEFAULT_SIZES, Sizes, sizes_of_all_jobs
+from bucketquery.jobs.small_jobs import LAYOUT, Stored, records_of
+from bucketquery.model.schema import BUCKET, COMBINED, Int64s, Kind
+from bucketquery.model.sizes import Sizes
+from bucketquery.storage.packed_segment import segment_of_records
 from bucketquery.storage.segment import Segment
 
 #: The arrays have room for one more row for every N.
 _ROWS_PER_SPARE: Final = 8
 
 
-def sizes_in(jobs: Iterable[Job]) -> Sizes:
-    """The sizes of the tables of all jobs, from those of the first table; `DEFAULT_SIZES` if no job has one."""
-    found = (table.base.sizes for job in jobs for table in job.tables.values())
-    return sizes_of_all_jobs(next(found, DEFAULT_SIZES))
-
-
-def read_all_jobs(kind: Kind, jobs: Iterable[Job], ids: Sequence[str], sizes: Sizes) -> AllJobs:
+def read_all_jobs(kind: Kind, jobs: Iterable[tuple[str, Stored]], ids: Sequence[str], sizes: Sizes) -> AllJobs:
     """Read the results of one kind from the tables of all jobs.
 
     Args:
         kind: the kind.
-        jobs: the jobs.
+        jobs: the id of each job, and the job as it is stored.
         ids: their ids, in order.
         sizes: the sizes of the tables of all jobs.
 
@@ -44,22 +40,33 @@ def read_all_jobs(kind: Kind, jobs: Iterable[Job], ids: Sequence[str], sizes: Si
     heads: list[tuple[str, Segment]] = []
     deleted: list[tuple[int, Int64s]] = []
     # One loop for everything: with very many jobs, most of its time passes until their objects are in the caches.
-    for job in jobs:
-        table = job.tables.get(kind)
+    small: list[bytes] = []
+    small_ids: list[str] = []
+    for job_id, stored in jobs:
+        if not isinstance(stored, Job):
+            small.append(records_of(stored))
+            small_ids.append(job_id)
+            continue
+        table = stored.tables.get(kind)
         if table is None:
             continue
         base, head = table.base, table.head
         if len(table.deleted):
             deleted.append((len(lengths), table.deleted))
         if head.length:
-            heads.append((job.job_id, head))
-        own.append(job.job_id)
+            heads.append((job_id, head))
+        own.append(job_id)
         segments.append(base)
         lengths.append(base.length)
     for job_id, head in heads:
         own.append(job_id)
         segments.append(head)
         lengths.append(head.length)
+    if kind == BUCKET.kind and small:
+        # The records of all small jobs are one segment. Its rows are sorted with all others.
+        own += small_ids
+        segments.append(segment_of_records(LAYOUT, b"".join(small), {}))
+        lengths += [len(records) // LAYOUT.size for records in small]
     counts = np.array(lengths, dtype=np.int64)
     rows = LabelledRows(COMBINED[kind], segments, labels.labels(own).repeat(counts), sizes)
     stays = None

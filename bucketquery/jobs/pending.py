@@ -37,6 +37,17 @@ class CommitChanges(Protocol):
         """The window that the write deleted."""
 
 
+class _NoChanges(NamedTuple):
+    """The changes of a commit that changes no results, or all results of a job at once."""
+
+    rows: Sequence[str | bytes | None] = ()
+    changes: Sequence[tuple[str, TableChanges]] = ()
+    deletion: Deletion | None = None
+
+
+NO_CHANGES: Final = _NoChanges()
+
+
 class PendingCommit(NamedTuple):
     """The changes of one commit to the results of one kind.
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from bucketquery.jobs.all_jobs import AllJobs
-from bucketquery.jobs.all_jobs_build import read_all_jobs, sizes_in
-from bucketquery.jobs.job import Job
+from bucketquery.jobs.all_jobs_build import read_all_jobs
 from bucketquery.jobs.labelled_rows import SpanTooLong
 from bucketquery.jobs.pending import CommitChanges, PendingCommit, between
+from bucketquery.jobs.small_jobs import Stored
 from bucketquery.model.schema import BUCKET, Kind, Schema
-from bucketquery.model.sizes import Sizes
+from bucketquery.model.sizes import Sizes, sizes_of_all_jobs
 from bucketquery.storage.table_changes import TableChanges
 
 #: The kind of single rows.
@@ -70,20 +70,23 @@ class Chain:
         self.limit = 0 if results is None else weight + self.sizes.pending_rows
 
 
-def start(jobs: Iterable[Job]) -> PendingCommit:
-    """The first commit of a new chain, for the catalogue of some jobs."""
-    return PendingCommit(None, Chain(sizes_in(jobs)))
+def start(sizes: Sizes) -> PendingCommit:
+    """The first commit of a new chain, for a catalogue of an index with these sizes."""
+    return PendingCommit(None, Chain(sizes_of_all_jobs(sizes)))
 
 
 def results_at(
-    commit: PendingCommit, schema: Schema, jobs: Iterable[Job], ids: Callable[[], Sequence[str]]
+    commit: PendingCommit,
+    schema: Schema,
+    jobs: Callable[[], Iterable[tuple[str, Stored]]],
+    ids: Callable[[], Sequence[str]],
 ) -> AllJobs | None:
     """The results of all jobs at a commit; None if a span has more than 32 bits.
 
     Args:
         commit: the newest commit of a chain that the catalogue has.
         schema: the kind.
-        jobs: the jobs of the catalogue.
+        jobs: returns the jobs of the catalogue as they are stored; it is called if they are read.
         ids: returns their ids, in order; it is called if the jobs are read.
 
     O(n log n) for n results if nobody has made those of the chain yet, or if these are newer than the catalogue. In any
@@ -95,7 +98,7 @@ def results_at(
     if made is None or made.number > commit.number:
         results: AllJobs | None
         try:
-            results = read_all_jobs(schema.kind, jobs, ids(), chain.sizes)
+            results = read_all_jobs(schema.kind, jobs(), ids(), chain.sizes)
         except SpanTooLong:
             results = None
         if made is None:

@@ -19,6 +19,8 @@ class Sizes:
             the head, including their part of the next compaction.
         rows_one_by_one: a batch of at most N rows of a job is written row by row: 1 us a row rather than 60 us a batch.
         packed_rows: a base or a batch of at most N rows is packed. Records take a third of the memory of small arrays.
+        small_job_rows: a job with at most N buckets and no other results is stored as one value that the garbage
+            collector does not visit. A write copies it: 0.1 us for 64 buckets. With 0, a job with results has tables.
         keywords_per_row: if a dictionary has more than N keywords for each row, its unused keywords are removed.
         entries_per_hidden: a base is copied once deletes hide more than one of every N entries of its arrays. A cut at
             the end hides the spare room, one of 9 entries, and may also hide a few last rows without a copy.
@@ -66,6 +68,7 @@ class Sizes:
     rows_per_copy: int = 32
     rows_one_by_one: int = 16
     packed_rows: int = 64
+    small_job_rows: int = 64
     keywords_per_row: int = 2
     entries_per_hidden: int = 8
     value_index_rows: int = 2048

@@ -87,8 +87,8 @@ def segments_of(batch: Batch) -> dict[Kind, dict[str, Segment]]:
     """Everything in a batch by kind and job, single rows as segments."""
     found = {kind: {**jobs} for kind, jobs in batch.parts.items()}
     single: dict[tuple[Layout, str], list[Row]] = {}
-    for job_id, layout, row in batch.rows:
-        single.setdefault((layout, job_id), []).append(row)
+    for job_id, layout, record, lists in batch.each_row():
+        single.setdefault((layout, job_id), []).append((record, lists))
     for (layout, job_id), rows in single.items():
         found.setdefault(layout.kind, {})[job_id] = segment_of_rows(layout, rows)
     return found
@@ -134,9 +134,16 @@ def resize(patch: pytest.MonkeyPatch, **changes: Any) -> None:
     patch.setattr(indexes, "DEFAULT_SIZES", replace(sizes(), **changes))
 
 
+def index_with_tables() -> ResultsIndex:
+    """An index in which a job with few results has tables, as a job with many has."""
+    with pytest.MonkeyPatch.context() as patch:
+        resize(patch, small_job_rows=0)
+        return ResultsIndex()
+
+
 def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_row: int | None = None) -> None:
     """Let heads hold fewer rows than usual, so that they compact often."""
-    resize(patch, head_rows=head_rows)
+    resize(patch, head_rows=head_rows, small_job_rows=0)
     if base_rows_per_head_row is not None:
         resize(patch, base_rows_per_head_row=base_rows_per_head_row)
 

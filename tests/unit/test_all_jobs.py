@@ -155,7 +155,7 @@ def test_an_older_catalogue_than_the_chain_is_read_for_itself() -> None:
     index = ResultsIndex()
     index.upsert(buckets(0, 5, "db"))
     held = index.snapshot()
-    held._catalog._pending = {"bucket": upkeep.start(held._catalog)}
+    held._catalog._pending = {"bucket": upkeep.start(held._catalog.sizes)}
     index.upsert(buckets(5, 6, "db"))
     asked(index)
     made = chain_of(index).made
@@ -307,7 +307,7 @@ def test_a_window_may_be_pending_for_a_reader() -> None:
     index = ResultsIndex()
     index.upsert(buckets(0, 30, "db", "web"))
     slow = index.snapshot()
-    slow._catalog._pending = {"bucket": upkeep.start(slow._catalog)}
+    slow._catalog._pending = {"bucket": upkeep.start(slow._catalog.sizes)}
     index.upsert(buckets(30, 32, "db"))
     index.delete(end=9 * STEP)
     index.delete("db", end=12 * STEP)
@@ -438,7 +438,7 @@ def test_a_chain_that_no_reader_finishes_is_given_up(monkeypatch: pytest.MonkeyP
     shrink(monkeypatch, most_pending=50)
     index = ResultsIndex()
     index.upsert(buckets(0, 5, "db"))
-    index.snapshot()._catalog._pending = {"bucket": upkeep.start(index.snapshot()._catalog)}
+    index.snapshot()._catalog._pending = {"bucket": upkeep.start(index.snapshot()._catalog.sizes)}
     for row in range(5, 55):
         index.upsert(buckets(row, row + 1, "db"))
         assert index.snapshot()._catalog._pending

@@ -91,7 +91,7 @@ def test_a_commit_to_one_job_copies_one_shard() -> None:
     index.upsert([bucket(1, job_id="job6"), bucket(1, job_id="job7")])
     after = index.snapshot()._catalog
     assert copied(before, after) <= 2
-    assert before.get("job8") is after.get("job8")
+    assert before.stored("job8") is after.stored("job8")
 
 
 def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:

@@ -17,6 +17,7 @@ from support.helpers import (
     WRITERS,
     assert_bytes_are_the_body,
     bucket,
+    index_with_tables,
     record,
     rows,
     table_of,
@@ -60,7 +61,7 @@ DTYPE_KINDS = {
 @pytest.fixture(scope="module")
 def index() -> ResultsIndex:
     """An index whose base alternates empty and full buckets, with one deleted row and a head of three rows."""
-    found = ResultsIndex()
+    found = index_with_tables()
     found.upsert([bucket(row, **(FULL if row % 2 else {})) for row in range(20)])
     found.upsert([bucket(11, event_count=9), bucket(12, bucket_span=60, **FULL), bucket(30, is_interim=True)])
     assert len(table_of(found).rows.deleted) == 1
