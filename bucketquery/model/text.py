@@ -51,6 +51,26 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def shortened(text: str, longest: int, dots: str = "…") -> str:
+    """The text with unprintable characters escaped, cut in its middle if it is too long.
+
+    Ids often begin alike, so the end tells as much as the beginning.
+
+    Args:
+        text: of any length. Only the characters that may be shown are read.
+        longest: the largest length, greater than that of ``dots``.
+        dots: stands for the part that is left out.
+
+    >>> shortened("web-host-0001-cpu", 10), shortened("web", 10)
+    ('web-h…-cpu', 'web')
+    """
+    shown = visible(text if len(text) <= 2 * longest else text[:longest] + text[-longest:])
+    if len(shown) <= longest:
+        return shown
+    kept = longest - len(dots)
+    return f"{shown[: kept - kept // 2]}{dots}{shown[len(shown) - kept // 2 :]}"
+
+
 def is_job_id(value: object) -> TypeGuard[str]:
     """Whether the base form of a value is a valid job id.
 

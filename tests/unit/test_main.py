@@ -343,7 +343,7 @@ def test_several_jobs_are_listed(run: Run) -> None:
     outcome = run(CATEGORIES)
     first, *listed = outcome.err.splitlines()
     assert (outcome.code, outcome.out) == (2, "")
-    assert first == "--job-id: the input has 7 jobs; name one of them:"
+    assert first == "--job-id: the input has 7 jobs; name one or several of them, or all with --job-id _all:"
     assert (len(listed), listed[5]) == (7, "nab_numentatm_realtraffic_by_series_3600s")
     assert (
         json.loads(run(CATEGORIES, "--job-id", listed[5], "--anomaly-score", "25", "--size", "0").out)["count"] == 108
@@ -354,7 +354,7 @@ def test_the_first_fifty_jobs_are_listed(run_on: Run) -> None:
     """The last line gives the number of the other jobs."""
     outcome = run_on(ndjson(*(bucket(job_id=f"job-{number:04}") for number in range(1052))))
     lines = outcome.err.splitlines()
-    assert lines[0] == "--job-id: the input has 1,052 jobs; name one of them:"
+    assert lines[0] == "--job-id: the input has 1,052 jobs; name one or several of them, or all with --job-id _all:"
     assert lines[50:] == ["job-0049", "and 1,002 more"]
 
 
