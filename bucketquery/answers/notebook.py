@@ -19,7 +19,7 @@ from bucketquery.model.text import shortened, visible
 #: The largest number of rows in a table, and of lanes in a heat map.
 MOST_SHOWN: Final = 50
 #: A text in a table has at most this many characters; the values of influencers have any length.
-_LONGEST_CELL: Final = 200
+_LONGEST_CELL: Final = 300
 
 
 def results_html(  # noqa: PLR0917 - the parts of a page

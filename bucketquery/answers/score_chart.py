@@ -54,7 +54,7 @@ def bars(timestamps: Int64s, scores: Float64s) -> str:
     Returns:
         An SVG element; an empty text if there are no scores.
 
-    Complexity: O(n).
+    Complexity: O(n log n).
 
     >>> bars(np.array([0, 60_000]), np.array([80.0, 4.0])).count("<rect")
     2
@@ -62,7 +62,9 @@ def bars(timestamps: Int64s, scores: Float64s) -> str:
     if not len(timestamps):
         return ""
     first, last = int(timestamps.min()), int(timestamps.max())
-    columns = min(_MOST_COLUMNS, 2 * len(timestamps))
+    # Two neighbours get columns of their own, if there are not too many.
+    gaps = np.diff(np.unique(timestamps))
+    columns = int(min(_MOST_COLUMNS, (last - first) / gaps.min() + 1)) if len(gaps) else 1
     # Floats are exact enough to choose a column of a picture, and do not overflow.
     at = ((timestamps.astype(np.float64) - first) / max(last - first, 1) * (columns - 1)).astype(np.int64)
     highest = np.full(columns, -np.inf)

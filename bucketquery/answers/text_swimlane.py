@@ -89,7 +89,7 @@ def swimlane_text(swimlane: Swimlane, jobs: Sequence[str], width: int, *, shades
 def _shaded(scores: Float64s, shades: str, *, in_colour: bool) -> str:
     """The characters of some scores. Neighbours of one severity share one code of a colour."""
     words = ["" if score != score else severity(score) for score in scores.tolist()]  # noqa: PLR0124 - NaN
-    by_word = dict(zip(WORDS, shades, strict=True))
+    by_word: dict[str, str] = dict(zip(WORDS, shades, strict=True))
     parts = []
     for word, same in groupby(words):
         length = len(list(same))

@@ -14,6 +14,7 @@ PARAMETERS: Final = {
     "overall": ("start", "end", "exclude_interim", "top_n", "bucket_span", "overall_score"),
     "swimlane": ("cell", "start", "end", "exclude_interim", "by", "lanes", "from_", "tzinfo"),
 }
+_NOUNS: Final = {"overall": "overall buckets", "swimlane": "a swimlane"}
 #: The options whose names are not those of their parameters.
 _OPTIONS: Final = {"jobs": "--job-id", "pattern": "--job-id", "cell": "--swimlane", "tzinfo": "--time-zone"}
 
@@ -61,6 +62,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     """
     parser = _Parser(
         prog=prog,
+        usage="%(prog)s [OPTION ...] [FILE ...]",
         description="Answers a query for buckets, records or influencers from anomaly detection results, or summarises "
         "many jobs.",
         epilog=_EPILOG,
@@ -156,5 +158,5 @@ def parameters_of(options: argparse.Namespace, kind: str) -> dict[str, Any]:
     """
     for name in dict.fromkeys(chain.from_iterable(PARAMETERS.values())):
         if name not in PARAMETERS[kind] and getattr(options, name) is not None:
-            raise UsageError(f"{option_of(name)}: does not apply to {kind}")
+            raise UsageError(f"{option_of(name)}: does not apply to {_NOUNS.get(kind, kind)}")
     return {name: getattr(options, name) for name in PARAMETERS[kind]}

@@ -22,7 +22,7 @@ import pytest
 from bucketquery import ResultsIndex
 from bucketquery import __main__ as command
 from bucketquery.command.notes import PassedOver
-from bucketquery.command.options import PARAMETERS
+from bucketquery.command.options import PARAMETERS, option_of
 from support.helpers import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -387,7 +387,7 @@ def test_input_without_results_is_reported(run_on: Run, content: bytes, lines: s
     ("options", "line"),
     [
         (["--job-id", "x"], "--job-id: No known job with id 'x'"),
-        (["--job-id", "*"], "--job-id: No known job with id '*'"),
+        (["--job-id", "w*,x"], "--job-id: No known job with id 'x'"),
         (["--job-id", ""], "--job-id: No known job with id ''"),
         (["--job-id", "a\nb"], "--job-id: No known job with id 'a\\nb'"),
         (["--timestamp", "2020"], "--timestamp: Could not find requested buckets"),
@@ -511,9 +511,10 @@ def test_help_names_every_option(run: Run) -> None:
     code, out, err = run("--help")
     assert (code, err) == (0, "")
     assert "examples:\n  python -m bucketquery" in out
-    names = {*chain.from_iterable(PARAMETERS.values()), "records", "influencers", "job-id", "format"} - {"desc"}
+    parameters = {*chain.from_iterable(PARAMETERS.values())} - {"desc"}
+    options = {*map(option_of, parameters), "--records", "--influencers", "--overall", "--job-id", "--format"}
     assert "--desc, --no-desc" in out
-    assert all(f"--{name.strip('_').replace('_', '-')} " in out for name in names)
+    assert all(f"  {option} " in out for option in options)
     assert max(map(len, out.splitlines())) <= 120
 
 
