@@ -22,6 +22,7 @@ _GAP: Final = "  "
 _PART_OF_NAMES: Final = 3
 _SHORTEST_NAME: Final = 12
 _FEWEST_COLUMNS: Final = 10
+_DAY_MS: Final = 86_400_000
 
 
 def swimlane_text(swimlane: Swimlane, jobs: Sequence[str], width: int, *, shades: str, in_colour: bool) -> str:
@@ -56,8 +57,7 @@ def swimlane_text(swimlane: Swimlane, jobs: Sequence[str], width: int, *, shades
     columns = len(swimlane.cells)
     counts = f"{len(swimlane):,} of {swimlane.lane_count:,} lanes of {named(jobs)}, {columns:,} cells"
     if columns:
-        first, behind = instants([int(swimlane.edges[0]), int(swimlane.edges[-1])])
-        counts += f" from {first} to {behind}"
+        counts += f" from {' to '.join(_ends([int(swimlane.edges[0]), int(swimlane.edges[-1])]))}"
     if not len(swimlane):
         return f"{counts}\n"
     best = np.fmax.reduce(swimlane.scores, axis=1).tolist()
@@ -84,6 +84,12 @@ def swimlane_text(swimlane: Swimlane, jobs: Sequence[str], width: int, *, shades
     if cells_each > 1:
         counts += f", {cells_each:,} cells a character"
     return "\n".join([*lines, _GAP.join(key), f"{counts}\n"])
+
+
+def _ends(edges: list[int]) -> list[str]:
+    """The first and the last edge; dates if both are midnights of UTC."""
+    texts = instants(edges)
+    return texts if any(edge % _DAY_MS for edge in edges) else [text.partition("T")[0] for text in texts]
 
 
 def _shaded(scores: Float64s, shades: str, *, in_colour: bool) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from bucketquery.answers.swimlane import Swimlane
 from bucketquery.answers.text_swimlane import PLAIN_SHADES, SHADES, swimlane_text
+from bucketquery.model.instants import LAST_MS
 
 HOUR = 3_600_000
 NAN = float("nan")
@@ -55,6 +56,20 @@ def test_cells_that_are_all_empty_stay_empty() -> None:
     row[150] = 30.0
     line = shown(swimlane(row))[0]
     assert line.split() == ["a", "▒", "30.00"]
+
+
+@pytest.mark.parametrize(
+    ("edges", "ends"),
+    [
+        ([0, 24 * HOUR], "1970-01-01 to 1970-01-02"),
+        ([0, 24 * HOUR + 1], "1970-01-01T00:00:00.000Z to 1970-01-02T00:00:00.001Z"),
+        ([LAST_MS + 1 - 24 * HOUR, LAST_MS + 1], f"9999-12-31 to {LAST_MS + 1}"),
+    ],
+)
+def test_midnights_are_dates(edges: list[int], ends: str) -> None:
+    """The end of the last day of the year 9999 is no date."""
+    answer = Swimlane(("a",), np.array(edges, dtype=np.int64), np.array([[1.0]]), 1, 1)
+    assert shown(answer)[-1] == f"1 of 1 lanes of 2 jobs, 1 cells from {ends}"
 
 
 def test_names_are_cut_and_escaped() -> None:
