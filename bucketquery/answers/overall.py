@@ -1,7 +1,7 @@
 """The answer to a question about overall buckets: a Python sequence whose values are made when a caller reads them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise, repeat
+from itertools import islice, pairwise, repeat
 from operator import index as as_index
 from typing import Any, Final, overload
 
@@ -158,7 +158,7 @@ class OverallBuckets(Immutable):
     def _repr_html_(self) -> str:
         """The overall buckets as notebooks show them: the scores over time, and a table of at most 50."""
         found = self._found
-        return overall_html(found.timestamps, found.scores, columns_of_overall(self[:MOST_SHOWN]))
+        return overall_html(found.timestamps, found.scores, columns_of_overall(islice(self, MOST_SHOWN)))
 
     def _parts(self) -> Iterator[tuple[int, int]]:
         """The positions of all overall buckets in parts, whose jobs are read together."""

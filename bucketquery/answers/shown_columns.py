@@ -41,11 +41,12 @@ def columns_of(kind: Kind, results: Sequence[Any]) -> dict[str, list[str]]:
     return _of_records(results) if kind == RECORD.kind else _of_influencers(results)
 
 
-def columns_of_overall(overall: Sequence[OverallBucket]) -> dict[str, list[str]]:
+def columns_of_overall(overall: Iterable[OverallBucket]) -> dict[str, list[str]]:
     """The cells of some overall buckets, by the title of their column; an empty text for a missing value.
 
     Args:
-        overall: the overall buckets. The jobs with the greatest scores are named, ties by id.
+        overall: the overall buckets, read one by one, since each may have very many jobs. The jobs with the greatest
+            scores are named, ties by id.
 
     Complexity: O(j) for the j jobs of all of them.
 
@@ -55,14 +56,16 @@ def columns_of_overall(overall: Sequence[OverallBucket]) -> dict[str, list[str]]
     >>> columns_of_overall([found])["worst jobs"]
     ['db 80.00']
     """
-    return {
-        "timestamp": instants(found.timestamp for found in overall),
-        "score": [two_decimals(found.overall_score) for found in overall],
-        "severity": [found.severity for found in overall],
-        **_interim(overall),
-        "jobs": [f"{len(found.jobs):,}" for found in overall],
-        "worst jobs": [_listed(_worst(found)) for found in overall],
-    }
+    timestamps: list[int] = []
+    cells: _Cells = {title: [] for title in ("score", "severity", "interim", "jobs", "worst jobs")}
+    for found in overall:
+        timestamps.append(found.timestamp)
+        cells["score"].append(two_decimals(found.overall_score))
+        cells["severity"].append(found.severity)
+        cells["interim"].append("interim" if found.is_interim else "")
+        cells["jobs"].append(f"{len(found.jobs):,}")
+        cells["worst jobs"].append(_listed(_worst(found)))
+    return {"timestamp": instants(timestamps), **cells}
 
 
 def _worst(found: OverallBucket) -> Iterator[str]:

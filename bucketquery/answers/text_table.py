@@ -62,10 +62,10 @@ def overall_table(overall: OverallBuckets, jobs: Sequence[str], *, in_colour: bo
     1970-01-01T00:00:00Z  80.00  critical     2  db 80.00, web 80.00
     1 overall buckets of 300 s of 2 jobs
     """
-    results = list(overall)
-    span = f" of {results[0].bucket_span:,} s" if results else ""
-    counts = f"{len(results):,} overall buckets{span} of {named(jobs)}"
-    return _lines(columns_of_overall(results), [found.severity for found in results], counts, in_colour=in_colour)
+    columns = columns_of_overall(overall)
+    span = f" of {overall[0].bucket_span:,} s" if overall.count else ""
+    counts = f"{overall.count:,} overall buckets{span} of {named(jobs)}"
+    return _lines(columns, columns["severity"], counts, in_colour=in_colour)
 
 
 def named(jobs: Sequence[str]) -> str:
