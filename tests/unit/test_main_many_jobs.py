@@ -92,6 +92,14 @@ def test_a_pattern_may_select_one_job_or_none(run: Run) -> None:
     assert run("--job-id", "x*", "--format", "table") == (0, "0 of 0 buckets of 0 jobs\n", "")
 
 
+@pytest.mark.parametrize(("kind", "count"), [("--records", 1), ("--influencers", 0)])
+def test_other_kinds_are_searched_for_one_job_and_for_several(run: Run, kind: str, count: int) -> None:
+    """The answer of one job is the same, whether its id or a pattern selects it."""
+    one = run(kind, "--job-id", "web-1")
+    assert one == run(kind, "--job-id", "*-1")
+    assert json.loads(one[1])["count"] == count
+
+
 def test_a_lookup_takes_several_jobs(run: Run) -> None:
     """The first match of any job is shown, and the matches of all are counted."""
     code, out, _ = run("--job-id", "web-2,db", "--timestamp", "1970-01-01T00:00:00Z")

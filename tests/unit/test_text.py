@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.text import brief, built_in_str, is_job_id, visible
+from bucketquery.model.text import brief, built_in_str, is_job_id, shortened, visible
 
 
 class Text(str):
@@ -79,3 +79,26 @@ def test_brief_shortens_a_value_for_an_error() -> None:
 def test_visible_escapes_unprintable_characters() -> None:
     """Letters of any script stay. Control characters and direction marks are escaped."""
     assert visible("données\u202e\t\x00") == "données\\u202e\\t\\x00"
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "shown"),
+    [
+        ("abcdef", 6, "abcdef"),
+        ("abcdefg", 6, "abc…fg"),
+        ("abcdefghijkl", 6, "abc…kl"),
+        ("abcdefghijklmnopqrstuvwxyz", 6, "abc…yz"),
+        ("abcdefghijklmnopqrstuvwxyz", 7, "abc…xyz"),
+        ("a\x1bb", 6, "a\\x1bb"),
+        ("a\x1bbc", 6, "a\\x…bc"),
+        ("", 6, ""),
+    ],
+)
+def test_a_long_text_is_cut_in_its_middle(text: str, longest: int, shown: str) -> None:
+    """Its beginning and its end remain, in at most as many characters as asked for."""
+    assert shortened(text, longest) == shown
+
+
+def test_other_dots_take_their_own_room() -> None:
+    """Three dots leave less of the text."""
+    assert shortened("abcdefghijkl", 8, "...") == "abc...kl"

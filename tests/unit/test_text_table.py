@@ -106,3 +106,13 @@ def test_a_record_of_a_population_shows_the_values_of_its_cause(
     titles, values, _ = table(index.get_records(job_id=JOB), [JOB], in_colour=False).splitlines()
     columns = dict(zip(re.split(r"  +", titles), re.split(r"  +", values), strict=True))
     assert (columns.get("actual"), columns.get("typical")) == (actual, typical)
+
+
+def test_each_line_names_its_job_if_several_were_searched() -> None:
+    """Two jobs are several, even if only one has results on the page."""
+    page = filled().get_buckets(job_id=JOB, size=1)
+    assert table(page, ["db", JOB], in_colour=False).splitlines() == [
+        "job  timestamp             score  severity  initial  events  influencers",
+        "web  1970-01-01T00:00:00Z  80.00  critical     0.00       0  bucket_time",
+        "1 of 2 buckets of 2 jobs",
+    ]
