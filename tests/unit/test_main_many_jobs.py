@@ -100,6 +100,12 @@ def test_other_kinds_are_searched_for_one_job_and_for_several(run: Run, kind: st
     assert json.loads(one[1])["count"] == count
 
 
+@pytest.mark.parametrize("arguments", [[], ["--records"], ["--influencers"]])
+def test_an_id_that_no_job_can_have_is_an_unknown_job(run: Run, arguments: list[str]) -> None:
+    """A search for one job takes any text."""
+    assert run(*arguments, "--job-id", "a b") == (1, "", "--job-id: No known job with id 'a b'\n")
+
+
 def test_a_lookup_takes_several_jobs(run: Run) -> None:
     """The first match of any job is shown, and the matches of all are counted."""
     code, out, _ = run("--job-id", "web-2,db", "--timestamp", "1970-01-01T00:00:00Z")
