@@ -14,7 +14,7 @@ import numpy as np
 
 from bucketquery.model.schema import Float64s, Int64s
 from bucketquery.model.severity import severity
-from bucketquery.model.text import shortened
+from bucketquery.model.text import shortened, told_apart
 
 #: The colours by severity, as people know them from Kibana.
 COLOURS: Final = {
@@ -101,8 +101,8 @@ def heat_map(names: Sequence[str], edges: Int64s, scores: Float64s) -> str:
     scores, places = _drawn_columns(scores, edges)
     drawn = [
         f'<text x="{_NAME_WIDTH - 6}" y="{(lane + 1) * _LANE_HEIGHT - 4}" text-anchor="end" fill="currentColor">'
-        f"<title>{escape(shortened(name, _LONGEST_TITLE))}</title>{escape(shortened(name, _LONGEST_NAME))}</text>"
-        for lane, name in enumerate(names)
+        f"<title>{escape(shortened(name, _LONGEST_TITLE))}</title>{escape(shown)}</text>"
+        for lane, (name, shown) in enumerate(zip(names, told_apart(names, _LONGEST_NAME), strict=True))
     ]
     boxes = [
         (left, lane * _LANE_HEIGHT + 1, _width(right - left), _LANE_HEIGHT - 2, score)

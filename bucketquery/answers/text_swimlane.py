@@ -11,7 +11,7 @@ from bucketquery.answers.swimlane import Swimlane
 from bucketquery.answers.text_table import COLOURS, named
 from bucketquery.model.schema import Float64s
 from bucketquery.model.severity import WORDS, severity
-from bucketquery.model.text import shortened
+from bucketquery.model.text import told_apart
 
 #: The characters of the severities, from low to critical. A terminal of any encoding has the second ones.
 SHADES: Final = "·░▒▓█"
@@ -65,7 +65,7 @@ def swimlane_text(swimlane: Swimlane, jobs: Sequence[str], width: int, *, shades
     # The three dots of an encoding without shades are three characters.
     dots = "…" if shades == SHADES else "..."
     longest = max(_SHORTEST_NAME, width // _PART_OF_NAMES)
-    names = [shortened(name, longest, dots) for name in swimlane.lanes]
+    names = told_apart(swimlane.lanes, longest, dots)
     name_width, number_width = max(map(len, names)), max(map(len, numbers))
     room = max(_FEWEST_COLUMNS, width - name_width - number_width - 2 * len(_GAP))
     cells_each = -(-columns // room)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.text import brief, built_in_str, is_job_id, shortened, visible
+from bucketquery.model.text import brief, built_in_str, is_job_id, shortened, told_apart, visible
 
 
 class Text(str):
@@ -102,3 +102,22 @@ def test_a_long_text_is_cut_in_its_middle(text: str, longest: int, shown: str) -
 def test_other_dots_take_their_own_room() -> None:
     """Three dots leave less of the text."""
     assert shortened("abcdefghijkl", 8, "...") == "abc...kl"
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        (["job-a-cpu-x", "job-b-cpu-x"], ["…a…", "…b…"]),
+        (["job-a-cpu-x", "job-"], ["…a-cpu-x", "…"]),
+        (["a-web-cpu", "a-db-cpu1"], ["…web-cpu", "…db-cpu1"]),
+        (["abcdefghij", "xyz"], ["abcd…hij", "xyz"]),
+        (["aWebCpuMemZ", "aDbZ"], ["aWeb…emZ", "aDbZ"]),
+        (["long-name-0", "long-name-0"], ["…", "…"]),
+        (["job-a", "job-b"], ["job-a", "job-b"]),
+        (["long-name-0"], ["long…e-0"]),
+        ([], []),
+    ],
+)
+def test_long_texts_are_shown_by_their_differences(texts: list[str], shown: list[str]) -> None:
+    """The beginning and the end that all have in common are left out, unless all texts are short."""
+    assert told_apart(texts, 8) == shown
