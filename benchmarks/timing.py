@@ -1,8 +1,11 @@
-"""Timing: contestants take turns in one process, with the garbage collector off. Short calls are repeated."""
+"""Timing: contestants take turns in one process. Short calls are repeated.
+
+The garbage collector is off, except where a measurement asks for it.
+"""
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import repeat
 from statistics import median
 from time import perf_counter_ns
@@ -68,8 +71,17 @@ def undisturbed() -> Iterator[None]:
         gc.enable()
 
 
+def collector(*, on: bool) -> AbstractContextManager[None]:
+    """Leave the garbage collector on, as an application does, or turn it off."""
+    return nullcontext() if on else undisturbed()
+
+
 def race(
-    contestants: Mapping[str, Sequence[Call]], effort: Effort, summary: Callable[[list[float]], float] = median
+    contestants: Mapping[str, Sequence[Call]],
+    effort: Effort,
+    summary: Callable[[list[float]], float] = median,
+    *,
+    collects: bool = False,
 ) -> dict[str, float]:
     """The time of one call of each contestant, microseconds.
 
@@ -81,11 +93,12 @@ def race(
         contestants: the calls of each.
         effort: how long to measure.
         summary: the figure for all samples of a contestant, default the median.
+        collects: leave the garbage collector on, default off.
     """
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     if not contestants:
         return {}
-    with undisturbed():
+    with collector(on=collects):
         loops = {name: _calibrate(calls, effort.sample_ns) for name, calls in contestants.items()}
         spent = dict.fromkeys(contestants, 0)
         names = list(contestants)
@@ -130,13 +143,18 @@ def quickest_of_three(call: Call) -> int:
     return min(timed() for _ in repeat(None, 3))
 
 
-def alternate(contestants: Mapping[str, Callable[[Any], object]], inputs: Iterable[Any]) -> dict[str, list[float]]:
+def alternate(
+    contestants: Mapping[str, Callable[[Any], object]], inputs: Iterable[Any], *, collects: bool = False
+) -> dict[str, list[float]]:
     """The time of each contestant for each input, microseconds. The contestants take turns; no call is repeated.
 
-    The inputs may come from a generator, which prepares a turn outside the time.
+    Args:
+        contestants: the work of each.
+        inputs: the inputs. They may come from a generator, which prepares a turn outside the time.
+        collects: leave the garbage collector on, default off.
     """
     taken: dict[str, list[float]] = {name: [] for name in contestants}
-    with undisturbed():
+    with collector(on=collects):
         for turn, one in enumerate(inputs):
             shift = turn % max(1, len(contestants))
             names = list(contestants)
