@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.job_sets import JobSet, index_of_set, right_page
 from benchmarks.peers.many_jobs import OVER_ALL_JOBS, Key, Part
 from benchmarks.peers.many_jobs import OverAllJobs as Peer
-from benchmarks.questions import check
+from benchmarks.questions import check, reading
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
 from benchmarks.workloads import Columns, ResolvedQuery
 from bucketquery import BucketQuery, ResultsIndex
@@ -147,10 +147,10 @@ def measure_warm(contest: Contest, effort: Effort) -> Figures:
             if chosen.part is not None and chosen.part.ids is not None and query.anomaly_score:
                 continue
             check_answers(contest, name, chosen, found, query)
-            search: Call = partial(contest.index.search, query)
+            search = partial(contest.index.search, query)
             calls: dict[str, Sequence[Call]] = {"search": [search]}
             if query.size:
-                calls["search, keys"] = [lambda search=search: search().keys()]
+                calls["search, keys"] = [reading(search, "keys")]
             calls |= {peer: [call] for peer, call in peers.items()}
             figures[f"{words}, {name}"] = race(calls, effort, collects=True)
     return figures

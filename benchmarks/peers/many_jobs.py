@@ -27,7 +27,7 @@ Pages = Callable[[], list[Key]]
 
 _KEY: Final = ("job_id", "timestamp", "bucket_span")
 _COLUMNS: Final = ("job_id", "timestamp", "anomaly_score", "bucket_span", "event_count")
-# SQLite adds the table's key to every index. These indexes name the key's columns themselves, in the order of ties, which
+# SQLite adds the table's key to every index. These indexes name its columns themselves, in the order of ties, which
 # spares SQLite a sort.
 _INDEXES: Final = {
     "by_time": "timestamp, bucket_span, job_id, anomaly_score",
