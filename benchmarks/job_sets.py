@@ -17,9 +17,14 @@ from bucketquery import ResultsIndex
 SHARES: Final = {"web": 20, "db": 2}
 _METRICS: Final = ("cpu", "disk", "errors")
 
-#: Jobs with fewer buckets than this have one each three hours, so that ten of them are more than a day.
+BATCHES: Final = 10
+"""The usual number of batches with a bucket for each job."""
+SPAN_S: Final = 3 * 3_600
+"""Three hours, so that ten batches are more than a day."""
+SPAN_MS: Final = SPAN_S * 1_000
+
+#: Jobs with fewer buckets than this have one each `SPAN_S`.
 _FEW: Final = 100
-_SLOW_S: Final = 3 * 3_600
 _FAST_S: Final = 300
 #: Documents are made and written in batches of about this number.
 _BATCH: Final = 100_000
@@ -91,6 +96,36 @@ class JobSet(NamedTuple):
         return {**row, "job": rng.integers(len(self.ids), size=1), "anomaly_score": 76 + 24 * rng.random(1)}
 
 
+def batches(jobs: int, number: int = BATCHES, *, first: int = 0) -> Iterator[list[Document]]:
+    """Batches with a new final bucket for every job. The scores are random, and no two are equal.
+
+    Args:
+        jobs: the number of jobs.
+        number: the number of batches, default `BATCHES`.
+        first: the number of the first batch, default 0.
+    """
+    rng = np.random.default_rng([jobs, first])
+    for batch in range(first, first + number):
+        scores = (100 * rng.random(jobs) ** 8).tolist()
+        yield [bucket_of(job, FIRST_MS + batch * SPAN_MS, score) for job, score in enumerate(scores)]
+
+
+def bucket_of(job: int, timestamp: int, score: float) -> Document:
+    """A final bucket of the job with this number."""
+    return {
+        "job_id": f"job-{job}",
+        "timestamp": timestamp,
+        "anomaly_score": score,
+        "bucket_span": SPAN_S,
+        "initial_anomaly_score": score,
+        "event_count": job,
+        "is_interim": False,
+        "bucket_influencers": [],
+        "processing_time_ms": 5,
+        "result_type": "bucket",
+    }
+
+
 def ids_of(jobs: int) -> list[str]:
     """Ids of three services: a twentieth of them of *web*, a half of *db*, the others of *app*."""
     numbers = {service: max(1, jobs // share) for service, share in SHARES.items()}
@@ -109,7 +144,7 @@ def generated(jobs: int, each: int) -> JobSet:
         jobs: number of jobs, at least 10.
         each: number of buckets of each.
     """
-    span_s = _SLOW_S if each < _FEW else _FAST_S
+    span_s = SPAN_S if each < _FEW else _FAST_S
     columns = _rows(jobs, FIRST_MS, each, span_s, np.random.default_rng([jobs, each]))
     return JobSet(f"{jobs:,} x {each:,}", ids_of(jobs), columns)
 
