@@ -35,8 +35,6 @@ COMMIT: Final = "first after a commit"
 #: The number of batches, and of single commits, before which a question is asked.
 _BATCHES: Final = 3
 _COMMITS: Final = 7
-#: A set with more jobs than this is also asked about parts of its jobs.
-_MANY: Final = 100
 _BY_ID: Final = 20
 
 
@@ -79,17 +77,19 @@ class Chosen(NamedTuple):
     ranks: Sequence[int] | None
 
 
-def choices(jobs: JobSet) -> dict[str, Chosen]:
-    """All jobs; if they are many, also a twentieth and a half by pattern, and some by id."""
-    chosen = {"all jobs": Chosen(ALL, None, None)}
-    if len(jobs.ids) > _MANY and jobs.ids[-1].startswith("web-"):
-        for words, service in (("a twentieth of the jobs", "web"), ("half of the jobs", "db")):
-            # A full stop is the character behind a hyphen.
-            part = Part(None, f"{service}-", f"{service}.")
-            chosen[words] = Chosen(f"{service}-*", part, range(*jobs.ranks(f"{service}-")))
-        ranks = np.linspace(0, len(jobs.ids) - 1, _BY_ID).astype(np.int64).tolist()
-        some = [jobs.ids[rank] for rank in ranks]
-        chosen[f"{_BY_ID} jobs by id"] = Chosen(some, Part(some), ranks)
+EVERY: Final = Chosen(ALL, None, None)
+
+
+def parts_of(jobs: JobSet) -> dict[str, Chosen]:
+    """Parts of the jobs of a generated set: a twentieth and a half by pattern, and some by id."""
+    chosen = {}
+    for words, service in (("a twentieth of the jobs", "web"), ("half of the jobs", "db")):
+        # A full stop is the character behind a hyphen.
+        part = Part(None, f"{service}-", f"{service}.")
+        chosen[words] = Chosen(f"{service}-*", part, range(*jobs.ranks(f"{service}-")))
+    ranks = np.linspace(0, len(jobs.ids) - 1, _BY_ID).astype(np.int64).tolist()
+    some = [jobs.ids[rank] for rank in ranks]
+    chosen[f"{_BY_ID} jobs by id"] = Chosen(some, Part(some), ranks)
     return chosen
 
 
@@ -102,23 +102,20 @@ def asked(contest: Contest, name: str, chosen: Chosen, *, again: bool = False) -
     return BucketQuery(jobs=chosen.jobs, **parameters), calls
 
 
-def check_answers(
-    contest: Contest, name: str, chosen: Chosen, found: Mapping[str, Any], query: BucketQuery
-) -> tuple[int, list[Key]]:
+def check_answers(contest: Contest, name: str, chosen: Chosen, found: Mapping[str, Any], query: BucketQuery) -> None:
     """Compare answers with the right one: a pair of count and keys of the index, and the page of each peer.
 
     Raises:
         WrongAnswer: an answer is wrong, or no bucket matches.
     """
-    count, page = right = right_page(contest.jobs, ResolvedQuery.of(query.replace(jobs="any")), chosen.ranks)
+    right = right_page(contest.jobs, ResolvedQuery.of(query.replace(jobs="any")), chosen.ranks)
     for contestant, answer in found.items():
         where = f"{contest.jobs.name}, {name}, {contestant}"
         if contestant in contest.peers:
-            some = (answer[0][0], []) if not query.size else (count, list(answer))
+            some = (answer[0][0], []) if not query.size else (right[0], list(answer))
         else:
             some = answer
         check(where, some, right, empty=not query.size)
-    return count, page
 
 
 def _reading(index: ResultsIndex, query: BucketQuery) -> Callable[[], tuple[int, Sequence[Key]]]:
@@ -132,28 +129,38 @@ def _reading(index: ResultsIndex, query: BucketQuery) -> Callable[[], tuple[int,
 
 
 def measure_warm(contest: Contest, effort: Effort) -> Figures:
-    """The time of questions that are asked again and again, microseconds: over all jobs, and over parts of them.
+    """The time of questions over all jobs that are asked again and again, microseconds.
 
     Raises:
         WrongAnswer: an answer is wrong, or no bucket matches.
     """
-    figures = {}
-    for words, chosen in choices(contest.jobs).items():
-        for name in QUESTIONS:
-            query, peers = asked(contest, name, chosen)
-            read = _reading(contest.index, query)
-            found = {"index": read(), **{peer: call() for peer, call in peers.items()}}
-            # Jobs that are chosen by id may have no bucket at a threshold.
-            if chosen.part is not None and chosen.part.ids is not None and query.anomaly_score:
-                continue
-            check_answers(contest, name, chosen, found, query)
-            search = partial(contest.index.search, query)
-            calls: dict[str, Sequence[Call]] = {"search": [search]}
-            if query.size:
-                calls["search, keys"] = [reading(search, "keys")]
-            calls |= {peer: [call] for peer, call in peers.items()}
-            figures[f"{words}, {name}"] = race(calls, effort, collects=True)
-    return figures
+    return {name: _race(contest, name, EVERY, effort) for name in QUESTIONS}
+
+
+def measure_parts(contest: Contest, effort: Effort) -> Figures:
+    """The same questions over parts of the jobs of a generated set.
+
+    Raises:
+        WrongAnswer: an answer is wrong, or no bucket matches.
+    """
+    return {
+        f"{words}, {name}": _race(contest, name, chosen, effort)
+        for words, chosen in parts_of(contest.jobs).items()
+        for name, parameters in QUESTIONS.items()
+        # A few jobs may have no bucket at a threshold.
+        if "by id" not in words or "anomaly_score" not in parameters(0)
+    }
+
+
+def _race(contest: Contest, name: str, chosen: Chosen, effort: Effort) -> dict[str, float]:
+    query, peers = asked(contest, name, chosen)
+    found = {"index": _reading(contest.index, query)(), **{peer: call() for peer, call in peers.items()}}
+    check_answers(contest, name, chosen, found, query)
+    search = partial(contest.index.search, query)
+    calls: dict[str, Sequence[Call]] = {"search": [search]}
+    if query.size:
+        calls["search, keys"] = [reading(search, "keys")]
+    return race(calls | {peer: [call] for peer, call in peers.items()}, effort, collects=True)
 
 
 def measure_first(contest: Contest, effort: Effort) -> Figures:
@@ -173,8 +180,7 @@ def measure_first(contest: Contest, effort: Effort) -> Figures:
 
 
 def _first(contest: Contest, name: str, words: str, rng: np.random.Generator, rounds: int) -> dict[str, float]:
-    chosen = Chosen(ALL, None, None)
-    query, _ = asked(contest, name, chosen)
+    query, _ = asked(contest, name, EVERY)
     # The index has answered the question before, and so have the peers, which find their plans.
     contest.index.search(query).keys()
     found: dict[str, Any] = {}
@@ -184,11 +190,11 @@ def _first(contest: Contest, name: str, words: str, rng: np.random.Generator, ro
         nonlocal query
         for _ in range(rounds):
             contest.write(contest.jobs.one_more(rng) if words == BATCH else contest.jobs.one_row(rng))
-            query, peers = asked(contest, name, chosen, again=True)
+            query, peers = asked(contest, name, EVERY, again=True)
             current.update(peers)
             current["index"] = _reading(contest.index, query)
             yield None
-            check_answers(contest, name, chosen, found, query)
+            check_answers(contest, name, EVERY, found, query)
 
     def ask(contestant: str, _: object) -> None:
         found[contestant] = current[contestant]()

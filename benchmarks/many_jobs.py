@@ -65,7 +65,7 @@ def measure_writes(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Fig
     _require(index, jobs * BATCHES)
     before = index.stats()["bytes"]
     _ask(index, FIRST_MS + BATCHES * SPAN_MS - DAY_MS)
-    weights = {"of all results, after questions": {"reported": (index.stats()["bytes"] - before) / (jobs * BATCHES)}}
+    weights = {"after questions": {"reported": (index.stats()["bytes"] - before) / (jobs * BATCHES)}}
     collecting = _collection_ms(effort)
     # These hold the index too.
     del index, contestants
