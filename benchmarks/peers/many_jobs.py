@@ -108,6 +108,7 @@ class InSqlite:
 
     def __init__(self, indexes: Sequence[str] = tuple(_INDEXES)) -> None:
         self._plans = ("", "not indexed", *(f"indexed by {name}" for name in indexes))
+        self._indexes = indexes
         self._pinned: dict[str, str] = {}
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._run = self._connection.execute
@@ -122,13 +123,13 @@ class InSqlite:
         """Insert the rows of arrays, in one transaction."""
         names = [ids[rank] for rank in columns["job"].tolist()]
         # It is quicker to make an index of all rows at once.
-        for name in _INDEXES:
-            self._run(f"drop index if exists {name}")
+        for name in self._indexes:
+            self._run(f"drop index {name}")
         self._run("begin")
         rows = zip(names, *(columns[name].tolist() for name in _COLUMNS[1:]), strict=True)
         self._connection.executemany("insert into buckets values (?, ?, ?, ?, ?)", rows)
-        for name, definition in _INDEXES.items():
-            self._run(f"create index {name} on buckets ({definition})")
+        for name in self._indexes:
+            self._run(f"create index {name} on buckets ({_INDEXES[name]})")
         self._run("commit")
         return self._run("analyze")
 
