@@ -11,17 +11,18 @@ import numpy.typing as npt
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.ingest.arrays import read_columns
-from bucketquery.ingest.batch import Batch
+from bucketquery.ingest.batch import ENTRIES, Batch
 from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.scores import ARGUMENTS, read_scores
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.jobs.writes import (
+    NO_RESULTS,
     Written,
     delete_all,
     delete_results,
     empty_tables,
-    put,
+    put_job,
     rescore,
     write_batch,
     write_row,
@@ -44,8 +45,6 @@ _TIME_BITS: Final = 63
 _NOTHING: Final[Mapping[str, int]] = FrozenMapping({})
 #: The columns of an argument: arrays by field name, or a frame.
 _Columns = Mapping[str, npt.ArrayLike] | Any
-
-
 #: The indexes of this process.
 _INDEXES: Final[WeakSet["ResultsIndex"]] = WeakSet()
 
@@ -121,8 +120,9 @@ class ResultsIndex(Reads):
         self._lock = Lock()
         self._nothing = empty_tables(DEFAULT_SIZES)
         self._log = ChangeLog(kept, first, DEFAULT_SIZES) if kept else None
+        catalog = Catalog(sizes=DEFAULT_SIZES)
         self._snapshot = Snapshot(
-            Catalog(), first, most, clock or _system_clock, has_documents=has_documents, log=self._log
+            catalog, first, most, clock or _system_clock, has_documents=has_documents, log=self._log
         )
         _INDEXES.add(self)
 
@@ -149,9 +149,7 @@ class ResultsIndex(Reads):
         """
         job_id, span, named = read_job(job_id, bucket_span, groups)
         with self._lock:
-            catalog = self._snapshot._catalog
-            written = put(catalog, job_id, span, named)
-            return self._publish(written, catalog=catalog.with_job(written.jobs[job_id]) if written.jobs else None)
+            return self._publish(NO_RESULTS, catalog=put_job(self._snapshot._catalog, job_id, span, named))
 
     def delete_job(self, job_id: str) -> Commit:
         """Delete a job and all its results.
@@ -348,9 +346,9 @@ class ResultsIndex(Reads):
         skipped = FrozenMapping(batch.skipped) if batch.skipped else _NOTHING
         with self._lock:
             catalog, nothing = self._snapshot._catalog, self._nothing
-            if len(batch.rows) == 1 and not (batch.parts or drop_interim):
+            if len(batch.rows) == ENTRIES and not (batch.parts or drop_interim):
                 # Most writes have one row.
-                written = write_row(catalog, nothing, *batch.rows[0])
+                written = write_row(catalog, nothing, batch.rows)
             else:
                 written = write_batch(catalog, nothing, batch, drop_interim=drop_interim)
             return self._publish(written, skipped, batch.repeated)
@@ -371,7 +369,8 @@ class ResultsIndex(Reads):
         if catalog is None:
             if not written.jobs:
                 return commit_of(snapshot._sequence, 0, 0, unchanged, 0, skipped, repeated, snapshot._time)
-            catalog = snapshot._catalog.with_jobs(written.jobs)
+            draft, before = written.draft, snapshot._catalog
+            catalog = before.with_jobs(written.jobs, written) if draft is None else draft.finish(written.jobs, written)
         now = snapshot._clock()
         # An int of another class, or one outside int64, is rare, so the usual one does not cost a call.
         is_usual = type(now) is int and now.bit_length() <= _TIME_BITS

@@ -128,8 +128,9 @@ class Reads(SummaryReads):
             UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
             NotFound: no bucket is at ``timestamp``.
 
-        Complexity: as the call for one job, without its parameter checks. Many small jobs are searched as one combined
-        table, built on first use and after many of them have changed. Other jobs are searched one by one.
+        Complexity: as the call for one job, without its parameter checks. Many jobs are searched in combined tables of
+        all jobs, built on first use. Few jobs are searched one by one. A page of several jobs is read late: its fields
+        other than keys and scores are found when they are first read.
         Behind a cursor, a page in time order without a threshold costs O(log n), however deep it is. In any other order
         it costs at most O(w) for the w results of the window, and reads 2,048 results ahead. The next pages of the same
         commit then cost O(2048).

@@ -44,7 +44,7 @@ from bucketquery.queries.queries import AnyQuery
 #: Late buckets that fill the head, so that the index compacts it.
 _LATE: Final = 1_200
 
-#: The number of results of a job that is too large for a combined table.
+#: The number of results of a job that is too large to be joined with others.
 _LARGE: Final = 3_000
 
 
@@ -441,7 +441,7 @@ CLAIMS: Final = (
     Claim(
         _SEARCH, "the highest ten of n jobs, asked first", LOGLINEAR, partial(of_many_jobs, is_first=True), 256, 16_384
     ),
-    Claim(_SEARCH, "the highest ten of n large jobs", LINEAR, partial(of_many_jobs, each=_LARGE), 2, 64),
+    Claim(_SEARCH, "the highest ten of n large jobs, one by one", LINEAR, partial(of_many_jobs, each=_LARGE), 2, 15),
     Claim(_SEARCH, "behind a cursor by time, n buckets", LOGARITHMIC, searching_behind),
     Claim(
         _SEARCH,

@@ -23,7 +23,7 @@ from bucketquery.model.schema import EXTRA_FIELDS
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.response_format import INFLUENCER_FIELDS, RECORD_FIELDS, influencer_object, record_object
 from bucketquery.search.expand import Expansion
-from bucketquery.storage.selection import Selection
+from bucketquery.search.job_rows import AnyRows
 
 _Object = dict[str, Any]
 
@@ -31,19 +31,17 @@ _make_records: Final = maker_of(AnomalyRecord)
 _make_influencers: Final = maker_of(Influencer)
 
 
-def record_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[AnomalyRecord]:
+def record_values(job_id: str | Sequence[str], rows: AnyRows, display: DisplayFields) -> list[AnomalyRecord]:
     """Records as values; ``job_id`` is one job for all records, or a sequence with the job of each."""
     return _make_records(len(rows), _fields(job_id, rows, display))
 
 
-def influencer_values(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> list[Influencer]:
+def influencer_values(job_id: str | Sequence[str], rows: AnyRows, display: DisplayFields) -> list[Influencer]:
     """Influencers as values; ``job_id`` is one job for all influencers, or a sequence with the job of each."""
     return _make_influencers(len(rows), _fields(job_id, rows, display))
 
 
-def record_objects(
-    job_id: str | Sequence[str], rows: Selection, display: DisplayFields, *, human: bool
-) -> list[_Object]:
+def record_objects(job_id: str | Sequence[str], rows: AnyRows, display: DisplayFields, *, human: bool) -> list[_Object]:
     """Records as response objects.
 
     Args:
@@ -58,7 +56,7 @@ def record_objects(
 
 
 def influencer_objects(
-    job_id: str | Sequence[str], rows: Selection, display: DisplayFields, *, human: bool
+    job_id: str | Sequence[str], rows: AnyRows, display: DisplayFields, *, human: bool
 ) -> list[_Object]:
     """Influencers as response objects; the arguments are those of `record_objects`.
 
@@ -102,9 +100,9 @@ def _jobs_of_records(job_id: str | Sequence[str], bounds: Sequence[tuple[int, in
     return [own for own, (first, end) in zip(job_id, bounds, strict=True) for _ in range(first, end)]
 
 
-def _fields(job_id: str | Sequence[str], rows: Selection, display: DisplayFields) -> dict[str, Iterable[Any]]:
+def _fields(job_id: str | Sequence[str], rows: AnyRows, display: DisplayFields) -> dict[str, Iterable[Any]]:
     """The fields of the rows, by their names in the values."""
-    columns = {field.name: _or_none(rows, field.name) for field in rows.view.base.schema.columns}
+    columns = {field.name: _or_none(rows, field.name) for field in rows.schema.columns}
     extra_fields = [extra or "" for extra in display[EXTRA_FIELDS]]
     event_ingested = ingested(rows) or repeat(None)
     return {"job_id": each_of(job_id), **columns, "event_ingested": event_ingested, "_extra_fields": extra_fields}
@@ -114,7 +112,7 @@ def _objects(
     write: Callable[[str, Mapping[str, Any], Mapping[str, Any]], _Object],
     order: Sequence[str],
     job_id: str | Sequence[str],
-    rows: Selection,
+    rows: AnyRows,
     display: DisplayFields,
     *,
     human: bool,
@@ -134,12 +132,12 @@ def _objects(
     return with_strings(objects, timestamp_strings(rows.column("timestamp"))) if human else objects
 
 
-def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Sequence[Any] | None:
+def _column(rows: AnyRows, name: str, others: Sequence[dict[str, Any]]) -> Sequence[Any] | None:
     """The values of a documented field; None if no row has one.
 
     If the field is stored in the extra fields, its values are taken out of ``others``.
     """
-    field = rows.view.base.schema.by_name[name]
+    field = rows.schema.by_name[name]
     if field.type.dtype is None:
         return [parts.pop(name, None) for parts in others] if any(name in parts for parts in others) else None
     if field.optional and (missing := rows.missing(name)) is not None and missing.all():
@@ -147,9 +145,9 @@ def _column(rows: Selection, name: str, others: Sequence[dict[str, Any]]) -> Seq
     return _or_none(rows, name)
 
 
-def _or_none(rows: Selection, name: str) -> list[Any]:
+def _or_none(rows: AnyRows, name: str) -> list[Any]:
     """A column's values as an answer shows them; None for each value that the answer omits."""
     values: list[Any] = shown(rows, name).tolist()
-    if rows.view.base.schema.by_name[name].optional and (missing := rows.missing(name)) is not None and missing.any():
+    if rows.schema.by_name[name].optional and (missing := rows.missing(name)) is not None and missing.any():
         return [None if lacking else value for value, lacking in zip(values, missing.tolist(), strict=True)]
     return values

@@ -21,7 +21,7 @@ from bucketquery.results.anomalies import AnomalyRecord
 from bucketquery.results.buckets import Bucket, BucketInfluencer
 from bucketquery.results.response_format import add_event, bucket_influencer_object, complete, simple_buckets
 from bucketquery.results.stored_influencer import SHOWN_FIELDS, DifferingInfluencer, StoredInfluencer
-from bucketquery.storage.selection import Selection
+from bucketquery.search.job_rows import AnyRows
 
 #: The columns of a bucket, in the API's order.
 COLUMNS: Final = (
@@ -43,7 +43,7 @@ _make_influencers: Final = maker_of(BucketInfluencer)
 
 def bucket_values(
     job_id: str | Sequence[str],
-    rows: Selection,
+    rows: AnyRows,
     display: DisplayFields,
     records: Iterable[tuple[AnomalyRecord, ...]] = repeat(()),
 ) -> list[Bucket]:
@@ -66,7 +66,7 @@ def bucket_values(
 
 def bucket_objects(
     job_id: str | Sequence[str],
-    rows: Selection,
+    rows: AnyRows,
     display: DisplayFields,
     records: Iterable[list[dict[str, Any]]] | None = None,
     *,
@@ -113,12 +113,12 @@ def _differing_object(bucket: dict[str, Any], stored: DifferingInfluencer) -> di
     return nested
 
 
-def _lists(rows: Selection) -> list[list[Any]]:
+def _lists(rows: AnyRows) -> list[list[Any]]:
     """The columns as lists of Python's own values."""
     return [column.tolist() for column in columns_of(rows)]
 
 
-def columns_of(rows: Selection) -> list[Array]:
+def columns_of(rows: AnyRows) -> list[Array]:
     """The columns in the order of `COLUMNS`, with defaults in place of missing values."""
     return [
         with_default(values, field.default) if field.type is Type.DOUBLE else values

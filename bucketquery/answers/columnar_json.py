@@ -7,7 +7,7 @@ from bucketquery.answers.common import DisplayFields
 from bucketquery.model.encoding import json_bytes, json_columns
 from bucketquery.model.schema import EVENT_INGESTED, Array
 from bucketquery.results.response_format import add_event, simple_buckets
-from bucketquery.storage.selection import Selection
+from bucketquery.search.job_rows import AnyRows
 
 _MARK: Final[Any] = "\0"
 
@@ -30,7 +30,7 @@ _WITH_EVENT: Final = _cut(with_event=True)
 _FEW: Final = 20
 
 
-def columnar_buckets_json(job_id: str, rows: Selection, display: DisplayFields) -> bytes | None:
+def columnar_buckets_json(job_id: str, rows: AnyRows, display: DisplayFields) -> bytes | None:
     """The JSON of the result of `bucket_objects`, written from the columns.
 
     Args:

@@ -8,28 +8,28 @@ import numpy as np
 
 from bucketquery.model.schema import EVENT_INGESTED, Array, Int64s, Type
 from bucketquery.results.response_format import add_events
-from bucketquery.storage.selection import Selection
+from bucketquery.search.job_rows import AnyRows
 
 #: The display fields of some rows, by the name of the list. They come from the index, or from a host's documents.
 DisplayFields = Mapping[str, Sequence[Any]]
 
 
-def shown(rows: Selection, name: str) -> Array:
+def shown(rows: AnyRows, name: str) -> Array:
     """A column's values as an answer shows them; shape (r,).
 
     A missing value is shown as the field's default. If the field is optional, the value is NaN or None and the answer
     leaves it out.
     """
     values = rows.column(name)
-    field = rows.view.base.schema.by_name[name]
+    field = rows.schema.by_name[name]
     if field.type is not Type.DOUBLE or field.optional:
         return values
     return with_default(values, field.default)
 
 
-def display_fields(rows: Selection) -> dict[str, Sequence[Any]]:
+def display_fields(rows: AnyRows) -> dict[str, Sequence[Any]]:
     """The display fields that the index stores for some rows."""
-    return {name: rows.lists(name) for name in rows.view.base.schema.only_shown}
+    return {name: rows.lists(name) for name in rows.schema.only_shown}
 
 
 def each_of(job_id: str | Sequence[str]) -> Iterable[str]:
@@ -52,7 +52,7 @@ def timestamp_strings(timestamps: Int64s) -> list[str]:
     return strings
 
 
-def ingested(rows: Selection) -> list[int | None] | None:
+def ingested(rows: AnyRows) -> list[int | None] | None:
     """The instant at which each result was written, None for each that has none; None if no result has one."""
     if not rows.may_have(EVENT_INGESTED):
         return None
@@ -64,7 +64,7 @@ def ingested(rows: Selection) -> list[int | None] | None:
     return [instant if has else None for instant, has in zip(found, given, strict=True)] if any(given) else None
 
 
-def put_events(objects: list[dict[str, Any]], rows: Selection, *, human: bool) -> None:
+def put_events(objects: list[dict[str, Any]], rows: AnyRows, *, human: bool) -> None:
     """Add the instant at which each result was written to its object, as the last key; as text too if ``human``."""
     instants = ingested(rows)
     if instants is not None:

@@ -5,25 +5,23 @@ from typing import Final, NamedTuple
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import Expansion
+from bucketquery.search.job_rows import AnyRows
 from bucketquery.search.plan import Explanation
-from bucketquery.storage.selection import Selection
 
 
 class Rest(NamedTuple):
     """Where a page ends.
 
     Attributes:
-        last: the last row in the table that stores it, with its masks; None: the page itself has it, not a copy.
         has_more: whether any match comes behind the page; None: the count tells.
         cursor: the cursor of an unpickled page.
     """
 
-    last: Selection | None = None
     has_more: bool | None = None
     cursor: str | None = None
 
 
-#: The count tells whether any match comes behind the page, and the page itself has its last row.
+#: The count tells whether any match comes behind the page.
 BY_COUNT: Final = Rest()
 
 
@@ -31,7 +29,7 @@ class Facts(NamedTuple):
     """The parts of a page.
 
     Attributes:
-        job_id: the job of all results; if several jobs were searched, the job of each result.
+        job_id: the job of all results; if several jobs were searched, the job of each result, or None if the rows tell.
         rows: the results, in order.
         matched: the number of matches, before paging.
         explanation: how the results were found.
@@ -43,8 +41,8 @@ class Facts(NamedTuple):
         rest: where the page ends, if more is known than its rows and the count.
     """
 
-    job_id: str | tuple[str, ...]
-    rows: Selection
+    job_id: str | tuple[str, ...] | None
+    rows: AnyRows
     matched: int
     explanation: Explanation
     sequence: int

@@ -23,6 +23,7 @@ from bucketquery.model.text import brief
 from bucketquery.queries.parameters import read_text
 from bucketquery.search.cursor import Walk, write_cursor
 from bucketquery.search.expand import Expansion
+from bucketquery.search.job_rows import AnyRows, JobRows
 from bucketquery.search.order import Order
 from bucketquery.search.row_key import RowKey
 from bucketquery.storage.segment import Segment
@@ -105,29 +106,34 @@ class Page(Immutable, ABC, Generic[_Value]):
         Also None for an unpickled page, which has only its cursor.
         """
         facts = self._facts
-        resolved, rows, job_id = facts.resolved, facts.rows, facts.job_id
+        resolved, rows = facts.resolved, facts.rows
         if resolved is None:
             return None
-        last, has_more, _ = facts.rest or BY_COUNT
+        has_more = (facts.rest or BY_COUNT).has_more
         length = len(rows)
         if has_more is None:
             has_more = not resolved.is_lookup and resolved.from_ + length < self.count
         if not has_more or not length:
             return None
-        job_id = job_id if isinstance(job_id, str) else job_id[-1]
-        segment, row = (rows if last is None else last).last()
+        job_id = rows.last_job() if isinstance(rows, JobRows) else facts.job_id
+        assert isinstance(job_id, str), "rows of several jobs tell the job of each"
+        segment, row = rows.last()
         return resolved, RowKey.of(Order.of(resolved), segment, row, job_id)
 
     @property
     def _job_id(self) -> str | tuple[str, ...]:
-        return self._facts.job_id
+        facts = self._facts
+        if facts.job_id is not None:
+            return facts.job_id
+        assert isinstance(facts.rows, JobRows)
+        return facts.rows.job_ids
 
     def _job_at(self, positions: slice) -> str | tuple[str, ...]:
-        job_id = self._facts.job_id
+        job_id = self._job_id
         return job_id if isinstance(job_id, str) else job_id[positions]
 
     @property
-    def _rows(self) -> Selection:
+    def _rows(self) -> AnyRows:
         return self._facts.rows
 
     @property
@@ -139,7 +145,7 @@ class Page(Immutable, ABC, Generic[_Value]):
         return self._facts.expansion
 
     @abstractmethod
-    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[_Value]:
+    def _values(self, rows: AnyRows, display: DisplayFields, positions: slice) -> list[_Value]:
         """The results at some positions of the page, whose rows are ``rows``."""
 
     @abstractmethod
@@ -292,13 +298,14 @@ class Page(Immutable, ABC, Generic[_Value]):
         rows = self._rows if positions == slice(None) else self._rows[positions]
         return self._values(rows, self._display_fields(rows), positions)
 
-    def _display_fields(self, rows: Selection) -> DisplayFields:
+    def _display_fields(self, rows: AnyRows) -> DisplayFields:
         if len(rows):
             require_documents(self)
         return display_fields(rows)
 
     def __repr__(self) -> str:
-        job_id = self._job_id
+        # The jobs of several jobs' results are not read.
+        job_id = self._facts.job_id
         whose = f"of job {job_id!r}" if isinstance(job_id, str) else "of several jobs"
         what = f"{len(self)} of {self.count} {self._schema.plural} {whose} at commit {self.sequence}"
         return f"<{type(self).__name__}: {what}>"
@@ -306,8 +313,8 @@ class Page(Immutable, ABC, Generic[_Value]):
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle the rows of the page only, not the columns of all rows.
         facts = self._facts._replace(query=None, resolved=None, rest=Rest(cursor=self.cursor))
-        job_id, rows, *others = facts
-        return _restore, (type(self), job_id, rows.detach(), *others)
+        _, rows, *others = facts
+        return _restore, (type(self), self._job_id, rows.detach(), *others)
 
     def _repr_html_(self) -> str:
         """The page as notebooks show it: the scores over time, and a table of at most 50 results."""
@@ -326,7 +333,7 @@ class Page(Immutable, ABC, Generic[_Value]):
               ``threshold``: the rows at or above the threshold. ``order``: the first rows of the order, from which the
               matches are picked. ``scan``: every row of the window, compared or counted by block counts. ``cache``:
               the first 128 rows of this order, found by an earlier search of the same results, or the rows that an
-              earlier search behind a cursor has read ahead. ``jobs``: several searches, whose results are merged.
+              earlier search behind a cursor has read ahead. ``jobs``: a search of several jobs, together or one by one.
             - ``column``: the score, or the first column of the order; None for the paths ``time`` and ``jobs``.
             - ``levels``: the edges of the levels that were read, as values of their columns.
             - ``rows_read``: the number of rows that were compared one by one, without the few late and replaced rows

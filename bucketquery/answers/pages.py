@@ -17,7 +17,7 @@ from bucketquery.answers.page import Page
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.buckets import Bucket
-from bucketquery.storage.selection import Selection
+from bucketquery.search.job_rows import AnyRows
 
 
 class BucketPage(Page[Bucket]):
@@ -44,7 +44,7 @@ class BucketPage(Page[Bucket]):
 
     _schema = BUCKET
 
-    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[Bucket]:
+    def _values(self, rows: AnyRows, display: DisplayFields, positions: slice) -> list[Bucket]:
         if self._expansion is None:
             return bucket_values(self._job_at(positions), rows, display)
         job_id = self._job_at(positions)
@@ -92,7 +92,7 @@ class RecordPage(Page[AnomalyRecord]):
 
     _schema = RECORD
 
-    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[AnomalyRecord]:
+    def _values(self, rows: AnyRows, display: DisplayFields, positions: slice) -> list[AnomalyRecord]:
         return record_values(self._job_at(positions), rows, display)
 
     def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ class InfluencerPage(Page[Influencer]):
 
     _schema = INFLUENCER
 
-    def _values(self, rows: Selection, display: DisplayFields, positions: slice) -> list[Influencer]:
+    def _values(self, rows: AnyRows, display: DisplayFields, positions: slice) -> list[Influencer]:
         return influencer_values(self._job_at(positions), rows, display)
 
     def _objects(self, display: DisplayFields, *, human: bool) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.cursor import Walk
 from bucketquery.search.expand import expand
-from bucketquery.search.many_jobs import CopiedRows, expand_jobs, scan_jobs, search_jobs
+from bucketquery.search.many_jobs import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.order import Order
 from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import scan, search
@@ -140,15 +140,15 @@ def page_of_jobs(  # noqa: PLR0917 - as `page_of`
         NotFound: a lookup matches no bucket.
         LimitExceeded: the buckets of the page have too many records.
     """
-    found, count, explanation = search_jobs(catalog, selected, resolved, shortcuts, key)
+    rows, count, has_more, explanation = search_jobs(catalog, selected, resolved, shortcuts, key)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
     if resolved.expand:
-        records = expand_jobs(catalog, found, exclude_interim=resolved.exclude_interim_records)
-    of_page = found.job_ids, found.rows, count, explanation, sequence, has_documents, records
-    facts = Facts(*of_page, query, resolved, Rest(found.last, found.has_more))
-    return _PAGES[resolved.schema.kind](facts)
+        records = expand_jobs(catalog, rows, exclude_interim=resolved.exclude_interim_records)
+    rest = None if has_more is None else _MORE if has_more else _LAST
+    facts = None, rows, count, explanation, sequence, has_documents, records, query, resolved, rest
+    return _PAGES[resolved.schema.kind](_new_tuple(Facts, facts))
 
 
 def results_of_jobs(
@@ -156,11 +156,10 @@ def results_of_jobs(
 ) -> Iterator[Any]:
     """Every match of several jobs, in order, one by one."""
     values = _VALUES[resolved.schema.kind]
-    for rows, job_ids, *_ in scan_jobs(catalog, selected, resolved, shortcuts):
+    for rows in scan_jobs(catalog, selected, resolved, shortcuts):
+        job_ids = rows.job_ids
         if not resolved.expand:
             yield from values(job_ids, rows, display_fields(rows))
             continue
-        records = expand_jobs(
-            catalog, CopiedRows(rows, job_ids), exclude_interim=resolved.exclude_interim_records, most=None
-        )
+        records = expand_jobs(catalog, rows, exclude_interim=resolved.exclude_interim_records, most=None)
         yield from bucket_values(job_ids, rows, display_fields(rows), expanded_values(job_ids, records))

@@ -7,7 +7,7 @@ that cannot be stored is refused before the writer takes its lock.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise
 from types import NoneType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.scalars import base_or_none
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Field, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.sizes import DEFAULT_SIZES
-from bucketquery.model.text import JOB_ID_RULE, is_job_id
+from bucketquery.model.text import JOB_ID_RULE, are_job_ids, is_job_id
 from bucketquery.storage.keywords import encode_columns, without_unused
-from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row, layout_of
+from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, layout_of
 from bucketquery.storage.packed_segment import segment_of_records
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import NO_LISTS, Entry, SparseLists
@@ -38,21 +38,31 @@ STORED_TYPES: Final = {
 _SHARED_KEYWORDS: Final = 64
 
 
+#: The entries of one result in `Batch.rows`.
+ENTRIES: Final = 4
+
+
 class Batch(NamedTuple):
     """Checked results, ready to be written.
 
     Attributes:
         parts: segments by kind and job, each in identity order, no identity twice.
         skipped: the number of skipped documents, by ``result_type``.
-        rows: single results as (job, layout of the kind, row), if each job has one result or the batch is small. The
-            rows of one job and kind are in identity order, no identity twice.
+        rows: single results, if each job has one result or the batch is small: for each the job, the layout of the
+            kind, the record and the lists, one result after the other in one list. The results of one job and kind are
+            in identity order, no identity twice.
         repeated: the number of results that a later one of the same identity has replaced in this batch.
     """
 
     parts: Mapping[Kind, Mapping[str, Segment]]
     skipped: Mapping[str, int]
-    rows: Sequence[tuple[str, Layout, Row]] = ()
+    rows: Sequence[Any] = ()
     repeated: int = 0
+
+    def each_row(self) -> Iterable[tuple[str, Layout, bytes, Mapping[str, Entry]]]:
+        """The job, the layout, the record and the lists of each single result."""
+        entries = iter(self.rows)
+        return zip(entries, entries, entries, entries, strict=True)
 
 
 class Column(NamedTuple):
@@ -106,6 +116,9 @@ class JobCodes:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
+        #: Whether no id has been repeated. In a batch of one result for each of many jobs, all ids are new, and `whole`
+        #: takes a third of the time.
+        self._are_distinct = True
 
     def code(self, job_id: object) -> int:
         """The job's code.
@@ -131,7 +144,17 @@ class JobCodes:
         """
         code: Callable[[Any], int] = self.code
         if set(map(type, job_ids)) <= {str}:
-            for job_id in dict.fromkeys(job_ids):
+            texts = cast("Sequence[str]", job_ids)
+            if self._are_distinct and texts and are_job_ids(texts):
+                first = len(self._codes)
+                following = range(first, first + len(texts))
+                self._codes.update(zip(texts, following, strict=True))
+                if len(self._codes) == following.stop:
+                    return np.array(following, dtype=np.int64)
+                # Some ids were not new, so they have other codes now. The dict still has them in their order.
+                self._codes = {job_id: code for code, job_id in enumerate(self._codes)}
+            self._are_distinct = False
+            for job_id in dict.fromkeys(texts):
                 self.code(job_id)
             code = self._codes.__getitem__
         return np.fromiter(map(code, job_ids), dtype=np.int64, count=len(job_ids))
@@ -147,7 +170,7 @@ def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], ski
     O(n) for rows that arrive in order, otherwise O(n log n).
     """
     parts: dict[Kind, dict[str, Segment]] = {}
-    rows: list[tuple[str, Layout, Row]] = []
+    rows: list[Any] = []
     repeated = 0
     for kind, some in chunks.items():
         whole, dictionaries = _in_order(SCHEMAS[kind], some)
@@ -194,18 +217,25 @@ def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str,
     return Chunk(jobs, columns, present, lists), dictionaries
 
 
-def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]) -> list[tuple[str, Layout, Row]]:
-    """The rows of a chunk as single rows; each belongs to a different job."""
-    lists: dict[int, dict[str, Entry]] = {}
+def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]) -> list[Any]:
+    """The rows of a chunk as single rows; each belongs to a different job.
+
+    A list for all rows, and not a tuple for each: the garbage collector would visit these, and so run more often.
+    """
+    number, size = len(whole.jobs), layout.size
+    rows: list[Any] = [layout] * (4 * number)
+    rows[::4] = [job_ids[code] for code in whole.jobs.tolist()]
+    rows[2::4] = [records[at : at + size] for at in range(0, number * size, size)]
+    rows[3::4] = [EMPTY_MAPPING] * number
     for name, some in whole.lists.items():
-        rows, values = some.used()
-        for row, value in zip(rows.tolist(), values.tolist(), strict=True):
-            lists.setdefault(row, {})[name] = value
-    size = layout.size
-    return [
-        (job_ids[code], layout, (records[at * size : (at + 1) * size], lists.get(at, EMPTY_MAPPING)))
-        for at, code in enumerate(whole.jobs.tolist())
-    ]
+        having, values = some.used()
+        for row, value in zip(having.tolist(), values.tolist(), strict=True):
+            lists = rows[4 * row + 3]
+            if lists is EMPTY_MAPPING:
+                rows[4 * row + 3] = {name: value}
+            else:
+                lists[name] = value
+    return rows
 
 
 def _cut(
@@ -264,7 +294,8 @@ def whole_column(field: Field, values: Sequence[object]) -> Column | None:
     if field.type is Type.DOUBLE:
         # NumPy reads None as NaN; a NaN anywhere else is refused.
         column += 0.0
-        return Column(column, None) if np.isfinite(column).sum() == len(values) - values.count(None) else None
+        missing = values.count(None) if NoneType in types else 0
+        return Column(column, None) if np.count_nonzero(np.isfinite(column)) == len(values) - missing else None
     if NoneType in types:
         present = np.fromiter((value is not None for value in values), dtype=np.bool_, count=len(values))
         return Column(column, present) if in_bounds(field, column[present]) else None

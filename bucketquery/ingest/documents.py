@@ -6,6 +6,7 @@ the same time, so an error names the first bad field of the first bad document o
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, repeat
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -73,7 +74,7 @@ def read_display_fields(
     source = _Source(_as_indexed(documents, are_interim), "documents", schema.kind)
     reader = _read(source, Counter(), codes, keep=True)[schema.kind]
     if not reader.chunks:
-        reader.read(codes)
+        reader.read_waiting(codes)
     chunk = concatenated(schema, reader.chunks)
     if len(chunk.jobs) != len(keys):
         reason = f"[documents] must hold one document for each of the {len(keys)} keys, not {len(chunk.jobs)}"
@@ -143,11 +144,14 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
         schema.kind: _DocumentReader(schema, keep=keep) for schema in SCHEMAS.values()
     }
     buckets, records = readers[BUCKET.kind], readers[RECORD.kind]
-    count = 0
+    count = first = 0
     # A generator may mutate a document after yielding it, so copy it. A list holds all its documents at once, unless
     # its class iterates in its own way.
     is_held = type(documents) in _HOLD
-    for position, document in enumerate(items):
+    if is_held:
+        first = _read_plain(documents, kind, readers, codes)
+        items = islice(documents, first, None)
+    for position, document in enumerate(items, first):
         try:
             routed = _route(document, kind, readers, skipped)
             if routed is None:
@@ -175,6 +179,33 @@ def _read(source: _Source, skipped: Counter[str], codes: JobCodes, *, keep: bool
     return readers
 
 
+def _read_plain(
+    documents: Sequence[Any], kind: Kind | None, readers: Mapping[str, "_DocumentReader"], codes: JobCodes
+) -> int:
+    """Read the first chunks of documents that are simple, and return the number of documents in them.
+
+    A chunk is simple if all its documents are built-in dicts of one kind, hold no others, and are valid. It takes a
+    quarter of the time of reading each document by itself, and makes no objects that the garbage collector would visit.
+    """
+    for first in range(0, len(documents), _CHUNK):
+        some = documents[first : first + _CHUNK]
+        if set(map(type, some)) != {dict} or True in map(dict.__contains__, some, repeat("_source")):
+            return first
+        said = [*map(dict.get, some, repeat("result_type"))]
+        if set(map(type, said)) != {str} or len({*said}) > 1:
+            return first
+        reader = readers.get(str(said[0]))
+        if reader is None or kind not in (None, said[0]):
+            return first
+        if reader.schema is BUCKET and True in map(dict.__contains__, some, repeat("records")):
+            return first
+        try:
+            reader.read(codes, some)
+        except Refusal:
+            return first
+    return len(documents)
+
+
 class _DocumentReader:
     """The documents of one kind: waiting ones as (position, path, document), and the chunks already read."""
 
@@ -186,16 +217,18 @@ class _DocumentReader:
         self.chunks: list[Chunk] = []
         self.waiting: list[tuple[int, str, Document]] = []
 
-    def read(self, codes: JobCodes) -> None:
-        """Read the waiting documents as one chunk.
+    def read(self, codes: JobCodes, documents: Sequence[Document]) -> None:
+        """Read some documents as one chunk.
 
         Raises:
             Refusal: at the first bad field of the first bad document.
         """
-        chunk = read_chunk(self.schema, [document for _, _, document in self.waiting], codes)
-        if not self.keep:
-            chunk = chunk.without(self.schema.only_shown)
-        self.chunks.append(chunk)
+        chunk = read_chunk(self.schema, documents, codes)
+        self.chunks.append(chunk if self.keep else chunk.without(self.schema.only_shown))
+
+    def read_waiting(self, codes: JobCodes) -> None:
+        """Read the waiting documents as one chunk, as `read` does."""
+        self.read(codes, [document for _, _, document in self.waiting])
         self.waiting = []
 
 
@@ -214,7 +247,7 @@ def _read_waiting(readers: Iterable[_DocumentReader], codes: JobCodes, path: str
     for reader in readers:
         if reader.waiting:
             try:
-                reader.read(codes)
+                reader.read_waiting(codes)
             except Refusal as refusal:
                 position, below, _ = reader.waiting[refusal.row]
                 bad.append((position, below, refusal.unfit))

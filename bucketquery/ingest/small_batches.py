@@ -39,7 +39,7 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
     """
     if (type(documents) is not list and type(documents) is not tuple) or len(documents) > _MOST:
         return None
-    rows: list[tuple[str, Layout, Row]] = []
+    rows: list[Any] = []
     for document in documents:
         if type(document) is not dict or "_source" in document:
             return None
@@ -53,15 +53,17 @@ def read_small_batch(documents: object, kind: Kind | None, *, keep: bool) -> Bat
         row = reader.row(document, job_id, keep=keep)
         if row is None:
             return None
-        rows.append((job_id, reader.layout, row))
-    given = len(rows)
+        rows += (job_id, reader.layout, row[0], row[1])
+    given = len(documents)
     if given > 1:
         # The last document of an identity wins.
-        named = {
-            (layout.kind, job_id, layout.identity_from(row[0])): (job_id, layout, row) for job_id, layout, row in rows
-        }
-        rows = [named[name] for name in sorted(named)]
-    return Batch({}, EMPTY_MAPPING, rows, given - len(rows))
+        named = {}
+        for at in range(0, len(rows), 4):
+            entries = rows[at : at + 4]
+            job_id, layout, record, _ = entries
+            named[layout.kind, job_id, layout.identity_from(record)] = entries
+        rows = [entry for name in sorted(named) for entry in named[name]]
+    return Batch({}, EMPTY_MAPPING, rows, given - len(rows) // 4)
 
 
 class _SmallBatchReader:

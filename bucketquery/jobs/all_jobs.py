@@ -1,63 +1,191 @@
-"""The results of all jobs of one kind as one table: what a commit has, and how it is made from the jobs."""
+"""The results of one kind of all jobs at one commit, and how they follow from those of an earlier commit.
 
-from collections.abc import Iterable
-from typing import NamedTuple
+They are two tables that do not overlap in time. Jobs write at different moments of a bucket span, so the newest results
+are written out of order. They lie in a small table, which is often copied. Its older half is appended to the large one
+when it has become too long.
+"""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import sort_order
-from bucketquery.jobs.job import Job
-from bucketquery.jobs.job_labels import JobLabels
-from bucketquery.model.schema import COMBINED, JOB_LABEL, Array, Schema, Type
-from bucketquery.storage.keywords import encode_keywords
+from bucketquery.jobs.job_labels import NO_LABEL, JobLabels
+from bucketquery.jobs.pending import PendingCommit, RowEdits, edits, ids_of
+from bucketquery.model.instants import FIRST_MS, LAST_MS
+from bucketquery.model.schema import JOB_LABEL, Schema
+from bucketquery.model.sizes import Sizes
+from bucketquery.queries.deletion import Deletion
+from bucketquery.storage.combined import (
+    bytes_of,
+    cut,
+    followed_by,
+    index_keys,
+    make_indexes,
+    overlaid,
+    relabelled,
+    slice_of,
+    without_identities,
+    without_labels,
+)
+from bucketquery.storage.deletes import live_in, reaches
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import NO_ROWS
 
 
-class AllJobs(NamedTuple):
+class AllJobs:
     """The results of one kind of all jobs at one commit; immutable.
 
     Attributes:
         schema: the schema of the tables, one of `COMBINED`.
         parts: tables that do not overlap in time, the oldest results first; together they have every result.
-        labels: the labels in the column `JOB_LABEL`.
+        labels: the labels in the column `JOB_LABEL`; each known job has one.
+        boundary: the first instant whose results lie in `recent`.
+        old: the results before it.
+        recent: the others.
     """
 
-    schema: Schema
-    parts: tuple[Table, ...]
-    labels: JobLabels
+    __slots__ = ("boundary", "labels", "old", "parts", "recent", "schema")
+
+    def __init__(self, schema: Schema, labels: JobLabels, boundary: int, old: Table, recent: Table) -> None:
+        self.schema = schema
+        self.labels = labels
+        self.boundary = boundary
+        self.old = old
+        self.recent = recent
+        self.parts = tuple(part for part in (old, recent) if part.length) or (recent,)
 
     @classmethod
-    def of(cls, kind: Schema, jobs: Iterable[Job]) -> "AllJobs":
-        """The results of some jobs, read from their tables: O(n log n) for n results."""
-        known = sorted(jobs, key=lambda job: job.job_id)
-        labels = JobLabels([job.job_id for job in known])
-        schema = COMBINED[kind.kind]
-        own = [(job.job_id, job.tables[kind.kind]) for job in known if kind.kind in job.tables]
-        rows = [Selection(table.rows, (0, table.length, False)) for _, table in own]
-        columns: dict[str, Array] = {
-            JOB_LABEL: np.repeat(labels.labels([job_id for job_id, _ in own]), [len(some) for some in rows])
-        }
-        dictionaries = {}
-        for field in schema.columns:
-            if field.name == JOB_LABEL:
-                continue
-            parts = [some.column(field.name) for some in rows]
-            if field.type is Type.KEYWORD:
-                columns[field.name], dictionaries[field.name] = encode_keywords(
-                    [value for part in parts for value in part.tolist()]
-                )
+    def of(cls, segment: Segment, labels: JobLabels) -> "AllJobs":
+        """The results of a segment in a schema of all jobs; no other code may refer to its arrays."""
+        schema, sizes, length = segment.schema, segment.sizes, segment.length
+        nothing, most = Table.empty(schema, sizes), sizes.recent_limit(length)
+        if length <= most:
+            return cls(schema, labels, FIRST_MS, nothing, table_of(segment))
+        # The newest rows, half as many as the table of the newest ones may have, are copied. Their places in the
+        # arrays are room for the rows that come next.
+        timestamps = segment.column("timestamp")
+        boundary = timestamps.item(length - most // 2)
+        first = int(timestamps.searchsorted(boundary))
+        recent = segment.select(np.arange(first, length))
+        old = Segment(schema, first, segment.columns, segment.present, segment.dictionaries, {}, None, sizes)
+        return cls(schema, labels, boundary, table_of(old), table_of(recent))
+
+    @property
+    def length(self) -> int:
+        """The number of results."""
+        return self.old.length + self.recent.length
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of the tables."""
+        return self.recent.base.sizes
+
+    def overlaid(self, commits: Sequence[PendingCommit]) -> "AllJobs":
+        """The results after some commits, made by a reader: it writes to nothing that others see.
+
+        Raises:
+            SpanTooLong: a span has more than 32 bits.
+
+        O(k log n) for k changed rows; O(n) if a job was deleted.
+        """
+        return self._after(commits, _overlaid)
+
+    def folded(self, commits: Sequence[PendingCommit]) -> "AllJobs":
+        """The results after some commits, made by the writer, which appends in place.
+
+        Only one writer at a time may call this, and only for the newest results. If the call fails, or its result is
+        not published, the writer may call it again for the same results. Value indexes that readers have made for these
+        results exist for the new ones too.
+
+        Raises:
+            SpanTooLong: a span has more than 32 bits.
+
+        Amortised O(k log n) for k changed rows. Late rows cost O(n / h) for a head of h rows.
+        """
+        made = self._after(commits, _written).balanced()
+        keys = {*index_keys(self.old), *index_keys(self.recent)}
+        for table, before in ((made.old, self.old), (made.recent, self.recent)):
+            if table.base is not before.base:
+                make_indexes(table, sorted(keys))
+        return made
+
+    def _after(self, commits: Sequence[PendingCommit], write: Callable[[Table, Segment, Segment], Table]) -> "AllJobs":
+        """The results after some commits; ``write`` stores some rows in a table and deletes others."""
+        known, gone = ids_of(commits)
+        labels, moved = self.labels.with_ids(known)
+        old, recent = self.old, self.recent
+        if moved is not None:
+            old, recent = [relabelled(table, JOB_LABEL, moved, NO_LABEL) for table in (old, recent)]
+        for edit in edits(commits, self.schema.kind, labels, self.sizes):
+            if isinstance(edit, RowEdits):
+                stored, deleted = _parted(edit.stored, self.boundary), _parted(edit.deleted, self.boundary)
+                if edit.dropped is not None:
+                    old, recent = [
+                        without_labels(table, JOB_LABEL, edit.dropped, FIRST_MS, LAST_MS + 1) for table in (old, recent)
+                    ]
+                old, recent = write(old, stored[0], deleted[0]), write(recent, stored[1], deleted[1])
             else:
-                values = np.concatenate(parts) if parts else np.empty(0)
-                columns[field.name] = values.astype(field.type.dtype)
-        order = sort_order([columns[name] for name in schema.identity])
-        if order is not None:
-            columns = {name: column[order] for name, column in columns.items()}
-        segment = Segment(
-            schema, len(columns["timestamp"]), columns, {}, {k: v for k, v in dictionaries.items() if len(v)}, {}
-        )
-        interim = columns["is_interim"].nonzero()[0]
-        return cls(schema, (Table(segment, NO_ROWS, empty_segment(schema), interim),), labels)
+                old, recent = _without(old, edit, labels), _without(recent, edit, labels)
+        return AllJobs(self.schema, labels.without(gone), self.boundary, old, recent)
+
+    def balanced(self) -> "AllJobs":
+        """The same results, the older half of the newest moved to the others if they are too many."""
+        old, recent = self.old, self.recent
+        if recent.length <= self.sizes.recent_limit(old.length):
+            return self
+        longest = recent.base if recent.base.length else recent.head
+        boundary = longest.timestamp(longest.length // 2)
+        if not recent.rows.before(boundary):
+            # Half of the rows or more have the first timestamp, and are moved together.
+            boundary += 1
+        moved, recent = cut(recent, boundary)
+        return AllJobs(self.schema, self.labels, boundary, followed_by(old, moved), recent)
+
+    def bytes_of(self) -> dict[int, int]:
+        """The bytes of the labels, and of each array and each cache of value indexes, by identity."""
+        return {id(self.labels): self.labels.nbytes()} | bytes_of(self.old) | bytes_of(self.recent)
+
+    def check(self, pending: int = 0) -> None:
+        """Assert every invariant. ``pending`` is the number of rows that `overlaid` has added or deleted."""
+        self.labels.check()
+        for table in (self.old, self.recent):
+            table.check(pending)
+            of_rows = np.unique(table.rows.base.column(JOB_LABEL)[live_in(table.deleted, slice(0, table.base.length))])
+            of_rows = np.union1d(of_rows, table.head.column(JOB_LABEL))
+            assert np.isin(of_rows, self.labels.places).all(), "a row has the label of no job"
+            assert (table.base.column(JOB_LABEL) < self.labels.space).all(), "a deleted row has no place by label"
+        spans = self.old.time_span(), self.recent.time_span()
+        assert spans[0] is None or spans[0][1] < self.boundary
+        assert spans[1] is None or spans[1][0] >= self.boundary
+
+
+def table_of(segment: Segment) -> Table:
+    """A table whose base is a segment."""
+    interim = segment.column("is_interim").nonzero()[0]
+    return Table(segment, NO_ROWS, empty_segment(segment.schema, segment.sizes), interim)
+
+
+def _parted(rows: Segment, boundary: int) -> tuple[Segment, Segment]:
+    """The rows before an instant, and the others."""
+    first = int(rows.column("timestamp").searchsorted(boundary))
+    return slice_of(rows, 0, first), slice_of(rows, first, rows.length)
+
+
+def _overlaid(table: Table, stored: Segment, deleted: Segment) -> Table:
+    return overlaid(table, stored, deleted)
+
+
+def _written(table: Table, stored: Segment, deleted: Segment) -> Table:
+    table = without_identities(table, deleted)
+    return table.upsert(stored)[0] if stored.length else table
+
+
+def _without(table: Table, deletion: Deletion, labels: JobLabels) -> Table:
+    job_ids, start, end, interim_only = deletion
+    if not (reaches(table.base, start, end) or reaches(table.head, start, end)):
+        return table
+    if job_ids is None:
+        return table.delete(start, end, interim_only=interim_only)[0]
+    return without_labels(table, JOB_LABEL, labels.table(job_ids), start, end, interim_only=interim_only)

@@ -1,7 +1,8 @@
 """The catalogue: every job by its id, immutable, copied on write in three levels.
 
 A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes one
-or two microseconds for any number of jobs. `combined_cache.py` has the combined tables.
+or two microseconds for any number of jobs. The dicts hold small jobs in the packed form of `small_jobs.py`; a reader
+gets each of them as a new `Job`. `all_jobs.py` has the combined tables.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,25 +13,30 @@ from sortedcontainers import SortedList
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.all_jobs import AllJobs
-from bucketquery.jobs.combined_cache import CombinedCache, CommitTables
-from bucketquery.jobs.combined_table import Split
 from bucketquery.jobs.group_names import GroupNames
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.known_jobs import KnownJobs, unknown_job
+from bucketquery.jobs.pending import NO_CHANGES, CommitChanges
 from bucketquery.jobs.selected_jobs import SelectedJobs
+from bucketquery.jobs.small_jobs import Packed, Stored, groups_of, job_of, span_given_to, time_span_of
 from bucketquery.jobs.spans import GivenSpans
 from bucketquery.jobs.totals import Totals
+from bucketquery.jobs.upkeep import Pending, continued, nbytes, results_at, start
 from bucketquery.model.once import once
 from bucketquery.model.schema import Schema
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
+from bucketquery.storage.table import Table
 
 #: The number of groups, and of shards in each. A commit to one job copies one list of groups and one of shards.
 _WIDTH: Final = 32
 _SHARDS: Final = _WIDTH * _WIDTH
+#: The hash of a job's id modulo this is the number of its shard.
+SHARDS: Final = _SHARDS
 
 _new: Final = object.__new__
 
 
-class _Shard(dict[str, Job]):
+class _Shard(dict[str, Stored]):
     """The jobs of one shard, which never changes after its catalogue is made."""
 
     __slots__ = ("__dict__", "__weakref__")
@@ -38,12 +44,19 @@ class _Shard(dict[str, Job]):
     @once
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of its jobs, added up."""
-        return Totals.of(table for job in self.values() for table in job.tables.values())
+        small: list[Packed] = []
+        tables: list[Table] = []
+        for stored in self.values():
+            if isinstance(stored, Job):
+                tables += stored.tables.values()
+            else:
+                small.append(stored)
+        return Totals.of(tables, small)
 
     @once
     def given_spans(self) -> GivenSpans:
         """The spans that its jobs were given."""
-        return GivenSpans.of(self.values())
+        return GivenSpans.of(map(span_given_to, self.values()))
 
 
 class Catalog:
@@ -52,27 +65,34 @@ class Catalog:
     Args:
         groups: the jobs; None if there are none.
         known: their ids and groups, shared by all catalogues with the same ones; None if no job has groups.
-        cache: the combined tables of all commits of an index; None makes an empty cache.
+        sizes: the sizes of the index. They bound the jobs in packed form, and the tables of such jobs get them.
 
     >>> catalog = Catalog().with_jobs({"web": Job("web")})
     >>> "web" in catalog, len(catalog.without("web"))
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_cache", "_groups", "_known")
+    __slots__ = ("__dict__", "_groups", "_known", "_pending", "sizes")
 
     def __init__(
         self,
         groups: Sequence[Sequence[_Shard]] | None = None,
         known: KnownJobs | None = None,
-        cache: CombinedCache | None = None,
+        sizes: Sizes = DEFAULT_SIZES,
     ) -> None:
+        self.sizes = sizes
         self._groups = _NO_JOBS if groups is None else groups
-        self._cache = CombinedCache() if cache is None else cache
         self._known = KnownJobs(_NO_NAMES) if known is None else known
+        #: The newest pending commit of each kind that a reader has asked `all_jobs` for; None if there is none.
+        self._pending: Pending | None = None
 
     def get(self, job_id: str) -> Job | None:
         """The job, or None."""
+        stored = self.stored(job_id)
+        return None if stored is None else job_of(job_id, stored, self.sizes)
+
+    def stored(self, job_id: str) -> Stored | None:
+        """The job as it is stored, or None. It is the same object in each catalogue until a write changes the job."""
         at = hash(job_id) % _SHARDS
         return self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
 
@@ -84,22 +104,46 @@ class Catalog:
         """
         # This does not call `get`, because the call would double the time.
         at = hash(job_id) % _SHARDS
-        job = self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
-        if job is None:
+        stored = self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
+        if stored is None:
             raise unknown_job(job_id, field)
-        return job
+        return stored if type(stored) is Job else job_of(job_id, stored, self.sizes)
 
     def __contains__(self, job_id: str) -> bool:
-        return self.get(job_id) is not None
+        return self.stored(job_id) is not None
 
     def __iter__(self) -> Iterator[Job]:
-        return chain.from_iterable(shard.values() for shard in self._shards())
+        for shard in self._shards():
+            for job_id, stored in shard.items():
+                yield job_of(job_id, stored, self.sizes)
+
+    def jobs_with_results(self, start: int, end: int) -> Iterator[Job]:
+        """The jobs that may have results in ``[start, end)``, epoch ms; a small job without any there takes 0.2 us."""
+        for shard in self._shards():
+            for job_id, stored in shard.items():
+                if not isinstance(stored, Job):
+                    span = time_span_of(stored)
+                    if span is None or span[1] < start or span[0] >= end:
+                        continue
+                yield job_of(job_id, stored, self.sizes)
 
     def __len__(self) -> int:
         return sum(map(len, self._shards()))
 
     def _shards(self) -> Iterator[_Shard]:
         return chain.from_iterable(self._groups)
+
+    def job_ids(self) -> Iterator[str]:
+        """The ids in any order."""
+        return chain.from_iterable(self._shards())
+
+    def whole_jobs(self) -> Iterator[Job]:
+        """The jobs that are not in packed form. All jobs with groups are among them."""
+        return (stored for shard in self._shards() for stored in shard.values() if isinstance(stored, Job))
+
+    def each_stored(self) -> Iterator[tuple[str, Stored]]:
+        """The id of each job, and the job as it is stored."""
+        return chain.from_iterable(shard.items() for shard in self._shards())
 
     @once
     def ids(self) -> SortedList:
@@ -145,77 +189,104 @@ class Catalog:
             if name == job_id or name in self:
                 raise _shared_name(name, "groups")
 
-    def all_jobs(self, schema: Schema) -> AllJobs:
-        """The results of all jobs of one kind as one table."""
-        return self._all_jobs_of(schema)
+    def all_jobs(self, schema: Schema) -> AllJobs | None:
+        """The results of all jobs of one kind as one table; None if a bucket span has more than 32 bits.
 
-    def _all_jobs_of(self, schema: Schema) -> AllJobs:
-        made = self._all_jobs
-        if schema.kind not in made:
-            made[schema.kind] = AllJobs.of(schema, self)
-        return made[schema.kind]
+        The first call makes the table: O(n log n) for n results. From then on the writer keeps it up to date. The first
+        call on a later commit costs O(k log n) for the k rows that the writer has not worked in yet, each other call
+        O(1).
+        """
+        made, kind = self._all_jobs, schema.kind
+        if kind not in made:
+            pending = self._pending
+            if pending is None:
+                # If two readers of two kinds do this at once, one of the two tables serves this catalogue only.
+                pending = self._pending = {}
+            commit = pending.get(kind)
+            if commit is None:
+                commit = pending.setdefault(kind, start(self.sizes))
+            made[kind] = results_at(commit, schema, self.each_stored, self.all_ids)
+        return made[kind]
 
     @once
-    def _all_jobs(self) -> dict[str, AllJobs]:
+    def _all_jobs(self) -> dict[str, AllJobs | None]:
+        """The results of all jobs, by kind."""
         return {}
 
-    def with_jobs(self, jobs: Mapping[str, Job]) -> "Catalog":
+    def with_jobs(self, jobs: Mapping[str, Stored], written: CommitChanges | None = None) -> "Catalog":
         """This catalogue with some jobs added or replaced; for the writer only.
 
         It copies only the shards of these jobs: O(k + j * k / shards) for k of j jobs.
+
+        Args:
+            jobs: the jobs.
+            written: the changes of their results. With None, the next reader makes the results of all jobs anew.
         """
-        groups = [*self._groups]
-        if len(jobs) == 1:
-            # Most commits change one job. This does not call `_own_shard`, because the call takes 0.2 us.
-            ((job_id, job),) = jobs.items()
-            at = hash(job_id) % _SHARDS
-            group = [*groups[at // _WIDTH]]
-            groups[at // _WIDTH] = group
-            shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
-            is_new = job_id not in shard
-            shard[job_id] = job
-        else:
-            copies: dict[int, _Shard] = {}
-            copied: set[int] = set()
-            is_new = False
+        if len(jobs) != 1:
+            draft = Draft(self)
             for job_id, job in jobs.items():
-                at = hash(job_id) % _SHARDS
-                own = copies.get(at)
-                if own is None:
-                    own = copies[at] = _own_shard(groups, at, copied)
-                is_new = is_new or job_id not in own
-                own[job_id] = job
-        cache = self._cache
-        if cache.entries:
-            cache.drop_useless(groups, jobs)
-        # This does the same as the constructor, in half the time.
+                draft.put(job_id, job)
+            return draft.finish(jobs, written)
+        # Most commits change one job. This does not make a `Draft` or call `_following`: these take 1 us.
+        ((job_id, job),) = jobs.items()
+        groups = [*self._groups]
+        at = hash(job_id) % _SHARDS
+        group = [*groups[at // _WIDTH]]
+        groups[at // _WIDTH] = group
+        shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
+        is_new = job_id not in shard
+        shard[job_id] = job
         following = _new(Catalog)
         following._groups = groups
-        following._cache = cache
         following._known = KnownJobs(self._known.names) if is_new else self._known
+        following.sizes = self.sizes
+        pending = self._pending
+        if pending is None or written is None:
+            following._pending = None
+        else:
+            following._pending = continued(pending, written, (job_id,) if is_new else ())
         return following
 
-    def with_job(self, job: Job) -> "Catalog":
+    def _following(
+        self,
+        groups: Sequence[Sequence[_Shard]],
+        jobs: Mapping[str, Stored],
+        written: CommitChanges | None,
+        *,
+        is_new: bool,
+    ) -> "Catalog":
+        """The next catalogue.
+
+        Args:
+            groups: its shards.
+            jobs: the jobs that differ from this catalogue's.
+            written: the changes of their results, as in `with_jobs`.
+            is_new: whether any of them is new.
+        """
+        following = Catalog(groups, KnownJobs(self._known.names) if is_new else self._known, self.sizes)
+        if self._pending is not None and written is not None:
+            following._pending = continued(self._pending, written, jobs.keys() if is_new else ())
+        return following
+
+    def with_job(self, job_id: str, job: Stored) -> "Catalog":
         """This catalogue with one job added or replaced, whose groups may be other ones; for the writer only."""
-        job_id = job.job_id
-        before = self.get(job_id)
-        following = self.with_jobs({job_id: job})
-        left = () if before is None else before.groups
-        if left != job.groups:
-            names = self._known.names.changed(left, job.groups)
+        following = self.with_jobs({job_id: job}, NO_CHANGES)
+        left, joined = groups_of(self.stored(job_id)), groups_of(job)
+        if left != joined:
+            names = self._known.names.changed(left, joined)
             following._known = following._known.with_names(names)
         return following
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without one of its jobs; for the writer only. It copies the shard of the job."""
-        groups = [*self._groups]
-        shard = _own_shard(groups, hash(job_id) % _SHARDS, set())
-        names = self._known.names
-        left = shard.pop(job_id).groups
-        cache = self._cache
-        if cache.entries:
-            cache.drop_useless(groups, {job_id: None})
-        return Catalog(groups, KnownJobs(names.changed(left, ()) if left else names), cache)
+        at = hash(job_id) % _SHARDS
+        shard = _Shard(self._groups[at // _WIDTH][at % _WIDTH])
+        left = groups_of(shard.pop(job_id))
+        names = self._known.names.changed(left, ()) if left else self._known.names
+        following = Catalog(_with_shards(self._groups, {at: shard}), KnownJobs(names), self.sizes)
+        if self._pending is not None:
+            following._pending = continued(self._pending, NO_CHANGES, (), job_id)
+        return following
 
     def totals(self) -> Totals:
         """The row counts, timestamps and bytes of all jobs, added up.
@@ -231,27 +302,23 @@ class Catalog:
         """
         return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
-    @once
-    def _combined(self) -> CommitTables:
-        """The combined tables that serve this catalogue."""
-        return CommitTables(self._cache, self._groups)
-
-    def combine(self, jobs: Sequence[str], schema: Schema) -> tuple[Split, ...] | None:
-        """How to search many jobs together: the result of `CommitTables.combine`."""
-        return self._combined.combine(jobs, schema)
-
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the combined tables, without the tables of this catalogue: the result of `CommitTables.nbytes`."""
-        return self._combined.nbytes()
+        """Bytes of the results of all jobs, without the tables of this catalogue's jobs."""
+        pending = self._pending
+        return 0 if pending is None else nbytes(pending, self._all_jobs.copy().values())
 
     def check(self) -> None:
         """Assert every invariant of the catalogue and of its tables."""
         assert list(self.ids) == sorted(job.job_id for job in self)
         self._known.check(self)
+        for results in self._all_jobs.copy().values():
+            if results is not None:
+                results.check(results.sizes.pending_rows)
         for at, shard in enumerate(self._shards()):
-            totals = Totals.of(table for job in shard.values() for table in job.tables.values())
-            assert shard.totals[:3] == totals[:3], "the totals are those of other tables"
-            for job_id, job in shard.items():
+            jobs = {key: job_of(key, stored, self.sizes) for key, stored in shard.items()}
+            totals = Totals.of(table for job in jobs.values() for table in job.tables.values())
+            assert shard.totals[:4] == totals[:4], "the totals are those of other tables"
+            for job_id, job in jobs.items():
                 assert job_id == job.job_id
                 assert hash(job_id) % _SHARDS == at
                 for kind, table in job.tables.items():
@@ -272,19 +339,56 @@ def _shared_name(name: str, field: str) -> InvalidQuery:
     return InvalidQuery(reason, field=field, value=name, type="resource_already_exists_exception")
 
 
-def _own_shard(groups: list[Sequence[_Shard]], at: int, copied: set[int]) -> _Shard:
-    """A copy of one shard, put at its place in new groups.
+class Draft:
+    """The next catalogue while the writer makes it: a mass write looks up and replaces each job in one step.
 
-    Args:
-        groups: the new groups. A copy replaces the group of the shard, unless the group is a copy already.
-        at: the number of the shard.
-        copied: the numbers of the groups that are copies already. The number of this group is added.
+    Attributes:
+        shards: the copies of shards by their numbers. The writer may put jobs into these.
+
+    >>> draft = Draft(Catalog())
+    >>> draft.put("web", Job("web"))
+    >>> "web" in draft.finish({"web": Job("web")})
+    True
     """
-    which = at // _WIDTH
-    group = groups[which]
-    if which not in copied:
-        copied.add(which)
-        group = groups[which] = [*group]
-    assert isinstance(group, list), "a copy"
-    shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
-    return shard
+
+    __slots__ = ("_catalog", "shards")
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.shards: dict[int, dict[str, Stored]] = {}
+
+    def shard(self, at: int) -> dict[str, Stored]:
+        """The copy of a shard that has no copy yet."""
+        copy = self.shards[at] = _Shard(self._catalog._groups[at // _WIDTH][at % _WIDTH])
+        return copy
+
+    def get(self, job_id: str) -> Stored | None:
+        """A job as it is stored, or None."""
+        shard = self.shards.get(hash(job_id) % _SHARDS)
+        return self._catalog.stored(job_id) if shard is None else shard.get(job_id)
+
+    def put(self, job_id: str, job: Stored) -> None:
+        """Add or replace a job."""
+        at = hash(job_id) % _SHARDS
+        (self.shards.get(at) or self.shard(at))[job_id] = job
+
+    def finish(self, jobs: Mapping[str, Stored], written: CommitChanges | None = None) -> Catalog:
+        """The catalogue; ``jobs`` are those that were added or replaced, ``written`` as in `Catalog.with_jobs`."""
+        catalog = self._catalog
+        old, shards = catalog._groups, self.shards
+        is_new = any(len(shard) > len(old[at // _WIDTH][at % _WIDTH]) for at, shard in shards.items())
+        return catalog._following(_with_shards(old, shards), jobs, written, is_new=is_new)
+
+
+def _with_shards(groups: Sequence[Sequence[_Shard]], shards: Mapping[int, dict[str, Stored]]) -> list[Sequence[_Shard]]:
+    """The groups with other shards at some places."""
+    following: list[Sequence[_Shard]] = [*groups]
+    copied: dict[int, list[_Shard]] = {}
+    for at, shard in shards.items():
+        which = at // _WIDTH
+        group = copied.get(which)
+        if group is None:
+            group = following[which] = copied[which] = [*groups[which]]
+        assert isinstance(shard, _Shard), "a copy of a shard"
+        group[at % _WIDTH] = shard
+    return following

@@ -309,11 +309,12 @@ class ChangeLog:
 
     def _note(self, columns: ChangeColumns) -> None:
         """Remember for each job of some changes that they are dropped."""
-        dropped, _ = self._dropped
-        for job_id, last in columns.last_by_job():
-            if dropped.get(job_id, -1) < last:
-                dropped[job_id] = last
-            self.last_dropped = max(self.last_dropped, last)
+        dropped, last = self._dropped[0], dict(columns.last_by_job())
+        if min(last.values()) < self.last_dropped:
+            # A part may hold later commits than the next one.
+            last = {job_id: max(at, dropped.get(job_id, -1)) for job_id, at in last.items()}
+        dropped.update(last)
+        self.last_dropped = max([self.last_dropped, *last.values()])
 
     def _prune(self, catalog: Catalog) -> None:
         """Forget the dropped commits of unknown jobs, so that they take no memory if jobs come and go for ever.
@@ -321,7 +322,7 @@ class ChangeLog:
         From then on, a job that the log does not list counts as one of them. So all known jobs are listed: O(j).
         """
         dropped, before = self._dropped
-        self._dropped = ({job.job_id: dropped.get(job.job_id, before) for job in catalog}, self.last_dropped)
+        self._dropped = ({job_id: dropped.get(job_id, before) for job_id in catalog.job_ids()}, self.last_dropped)
         self._prune_at = max(self._sizes.dropped_jobs, 2 * len(self._dropped[0]))
 
     def oldest(self, jobs: Iterable[str] | MatchingJobs) -> int:
@@ -393,8 +394,6 @@ def _one_for_each_kind(small: Sequence[Part]) -> list[Part]:
         by_kind.setdefault(part.columns.schema.kind, []).append(part)
     made_at = small[-1].made_at
     return [
-        Part(
-            merged([part.columns for part in some]), min([p.first for p in some]), max([p.last for p in some]), made_at
-        )
+        Part(merged([p.columns for p in some]), min([p.first for p in some]), max([p.last for p in some]), made_at)
         for some in by_kind.values()
     ]

@@ -52,7 +52,12 @@ def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> Ch
     schema = layout.schema
     job_ids = entries[::3]
     jobs = {job_id: code for code, job_id in enumerate(dict.fromkeys(job_ids))}
-    codes = np.array([jobs[job_id] for job_id in job_ids], dtype=np.int32) if len(jobs) > 1 else None
+    codes = None
+    if len(jobs) == len(job_ids) > 1:
+        # A large batch has most jobs once.
+        codes = np.arange(len(jobs), dtype=np.int32)
+    elif len(jobs) > 1:
+        codes = np.array([jobs[job_id] for job_id in job_ids], dtype=np.int32)
     before, after = entries[1::3], entries[2::3]
     old_scores, flags = _side(layout, before, HAD, WAS_INTERIM)
     scores, has = _side(layout, after, HAS, IS_INTERIM)

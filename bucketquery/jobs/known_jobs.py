@@ -34,8 +34,11 @@ _Pieces = Sequence[tuple[int, int] | Int64s]
 class Jobs(Protocol):
     """The jobs of a catalogue."""
 
-    def __iter__(self) -> Iterator[Job]:
-        """Every job, in any order."""
+    def job_ids(self) -> Iterator[str]:
+        """The id of every job, in any order."""
+
+    def whole_jobs(self) -> Iterator[Job]:
+        """Some jobs in any order. All jobs with groups are among them."""
 
 
 class _Groups(NamedTuple):
@@ -75,7 +78,7 @@ class KnownJobs:
         """The ids in the order of their code points. They are sorted once: O(j log j) for j jobs."""
         ids = self._ids
         if ids is None:
-            ids = self._ids = SortedList([job.job_id for job in jobs])
+            ids = self._ids = SortedList(jobs.job_ids())
         return ids
 
     def texts(self, jobs: Jobs) -> SortedTexts:
@@ -92,7 +95,7 @@ class KnownJobs:
         groups = self._groups
         if groups is None:
             members: dict[str, list[str]] = {}
-            for job in jobs:
+            for job in jobs.whole_jobs():
                 for name in job.groups:
                     members.setdefault(name, []).append(job.job_id)
             texts = self.texts(jobs)
@@ -183,7 +186,7 @@ class KnownJobs:
 
     def check(self, jobs: Jobs) -> None:
         """Assert that the ids, the groups and their names are those of the jobs."""
-        of_all = [(name, job.job_id) for job in jobs for name in job.groups]
+        of_all = [(name, job.job_id) for job in jobs.whole_jobs() for name in job.groups]
         assert len(self.names) == len(of_all), "memberships of another set of jobs"
         assert all(name in self.names for name, _ in of_all)
         texts = self.texts(jobs).texts

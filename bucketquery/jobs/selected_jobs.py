@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +77,11 @@ class SelectedJobs:
             ((start, stop),) = ranges
             return tuple(known[start:stop])
         return tuple([job_id for start, stop in ranges for job_id in known[start:stop]])
+
+    @once
+    def label_filters(self) -> list[Any]:
+        """The filter that a search has made of these jobs, with the labels that it is made of; at most one."""
+        return []
 
     @once
     def mask(self) -> Bools:

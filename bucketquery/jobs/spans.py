@@ -19,9 +19,9 @@ class GivenSpans(NamedTuple):
     missing: int
 
     @classmethod
-    def of(cls, jobs: Iterable[Job]) -> "GivenSpans":
-        """Those of some jobs."""
-        spans = [job.bucket_span for job in jobs]
+    def of(cls, given: Iterable[int | None]) -> "GivenSpans":
+        """Those of some jobs, None for a job that was given none."""
+        spans = [*given]
         return cls(max((span for span in spans if span is not None), default=0), spans.count(None))
 
     @classmethod

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import NamedTuple, Self
 
-from bucketquery.model.schema import SCHEMAS
+from bucketquery.jobs.small_jobs import Packed, nbytes_of, rows_of, time_span_of
+from bucketquery.model.schema import BUCKET, SCHEMAS
 from bucketquery.storage.table import Table
 
 
@@ -26,8 +27,8 @@ class Totals(NamedTuple):
     growing: tuple[Table, ...]
 
     @classmethod
-    def of(cls, tables: Iterable[Table]) -> Self:
-        """The totals of some tables."""
+    def of(cls, tables: Iterable[Table], small: Iterable[Packed] = ()) -> Self:
+        """The totals of some tables, and of small jobs in packed form."""
         rows = {schema.kind: 0 for schema in SCHEMAS.values()}
         ends: list[int] = []
         growing = []
@@ -39,6 +40,10 @@ class Totals(NamedTuple):
                 growing.append(table)
             else:
                 own_nbytes += table.nbytes()
+        for packed in small:
+            rows[BUCKET.kind] += rows_of(packed)
+            ends += time_span_of(packed) or ()
+            own_nbytes += nbytes_of(packed)
         return cls(tuple(rows.values()), min(ends, default=None), max(ends, default=None), own_nbytes, tuple(growing))
 
     @classmethod

@@ -13,6 +13,7 @@ from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.order import is_of_numbers
 from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan
 from bucketquery.search.row_key import Boundary, RowKey
@@ -56,7 +57,7 @@ class ReadAhead(NamedTuple):
     """The first matches behind a row key, for the pages that follow.
 
     Attributes:
-        asked: the window, the threshold, the upper bound and the order.
+        asked: the window, the threshold, the upper bound, the order and the jobs.
         key: the key.
         rows: the matches, as the view numbers them, in order.
         is_all: whether no match comes behind them.
@@ -73,7 +74,11 @@ class ReadAhead(NamedTuple):
 
 
 def search_after(
-    table: Table, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts = ALL_SHORTCUTS
+    table: Table,
+    resolved: ResolvedQuery,
+    boundary: Boundary,
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    jobs: LabelFilter | None = None,
 ) -> Behind:
     """The first ``size`` matches behind a row key; ``from_`` does not apply.
 
@@ -82,14 +87,15 @@ def search_after(
         resolved: the query.
         boundary: the row key. Its cut texts are completed, if that is possible.
         shortcuts: which work may be skipped.
+        jobs: the jobs whose results match, if the table is a combined one; None if those of all jobs do.
     """
     view = table.final if resolved.exclude_interim else table.rows
     if resolved.order_by:
-        return _by_value(view, resolved, boundary, shortcuts)
-    if resolved.threshold is None:
+        return _by_value(view, resolved, boundary, shortcuts, jobs)
+    if resolved.threshold is None and jobs is None:
         return _by_time(view, resolved, boundary)
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, jobs)
     behind = matches.within(boundary.narrowed(window))
     stop = min(resolved.size, behind.matched)
     rows, rows_read = behind.page(0, stop, desc=resolved.desc) if stop else (NO_ROWS, 0)
@@ -115,10 +121,12 @@ def _by_time(view: View, resolved: ResolvedQuery, boundary: Boundary) -> Behind:
     return _new_tuple(Behind, (Selection(view, (low, high, desc)), max(0, last - first), has_more, BY_TIME))
 
 
-def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts) -> Behind:
+def _by_value(
+    view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts, jobs: LabelFilter | None
+) -> Behind:
     """The page, from the rows that were read ahead if these contain it. If not, the search reads ahead anew."""
     size, order, key = resolved.size, boundary.order, boundary.key
-    asked = resolved.start, resolved.end, resolved.threshold, resolved.below, order
+    asked = resolved.start, resolved.end, resolved.threshold, resolved.below, order, jobs
     others: list[ReadAhead] = []
     for known in tuple(view.read_ahead) if shortcuts.read_ahead else ():
         page: Behind | bool = False
@@ -130,7 +138,7 @@ def _by_value(view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts
             others.append(known)
     need = max(size + 1, shortcuts.ahead_rows if shortcuts.read_ahead else 0)
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, jobs)
     rows, explanation = _first_behind(resolved, matches, boundary, need)
     if shortcuts.read_ahead and size < shortcuts.ahead_rows:
         # A copy, because a part of a larger array would keep the whole array in memory.

@@ -65,7 +65,8 @@ def _by_levels(piece: Piece, bounds: Int64s, levels: Sequence[Level]) -> Float64
     """The result of `maxima` for rows that a value index covers."""
     cells = len(bounds) - 1
     found = np.full(cells, np.nan)
-    waiting = bounds[1:] > bounds[:-1]
+    lengths = bounds[1:] - bounds[:-1]
+    waiting = lengths > 0
     narrow = bounds.astype(np.int32)
     for level in reversed(levels):
         # A missing score counts as 0.0 and is in no level, so a lower level may not decide a cell.
@@ -75,14 +76,14 @@ def _by_levels(piece: Piece, bounds: Int64s, levels: Sequence[Level]) -> Float64
             continue
         _, rows, scores = level.between(piece.first, piece.stop)
         if len(piece.deleted):
-            live = np.isin(rows, piece.deleted, invert=True)
-            rows, scores = rows[live], scores[live]
+            alive = piece.is_alive(rows)
+            rows, scores = rows[alive], scores[alive]
         places = rows.searchsorted(narrow)
         for first, stop in _runs(waiting, piece.sizes.most_runs):
             found[first:stop] = maxima_between(scores, places[first : stop + 1])
         waiting &= np.isnan(found)
-        if not waiting.any():
-            return found
+        if lengths[waiting].sum() <= piece.sizes.few_rows:
+            break
     for first, stop in _runs(waiting, piece.sizes.most_runs):
         part = piece.part(int(bounds[first]), int(bounds[stop]))
         found[first:stop] = _of_rows(part, bounds[first : stop + 1])

@@ -151,31 +151,19 @@ class Order:
         sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=self.desc)
         if len(head):
             sort_keys = np.concatenate((sort_keys, sort_keys_of(view.head.columns[lead][head], desc=self.desc)))
-        valued = sort_keys[~np.isnan(sort_keys)] if _is_missing(sort_keys) else sort_keys
-        count = len(valued)
-        if first >= count:
-            # All rows with a value come before the page.
-            stays, skipped = np.isnan(sort_keys), count
-        else:
-            places = [count - last, count - 1 - first] if last <= count else [count - 1 - first]
-            parted = np.partition(valued, places)
-            best = parted[places[-1]]
-            is_before = sort_keys > best
-            skipped = int(np.count_nonzero(is_before))
-            # Without a lowest value, missing values are on the page too.
-            stays = (sort_keys <= best) & (sort_keys >= parted[places[0]]) if last <= count else ~is_before
+        stays, skipped = ranked_between(sort_keys, first, last)
         return rows[stays[:length]], head[stays[length:]], skipped
 
     def sorted_within(self, rows: Selection, groups: Int64s) -> Int64s:
         """The positions of some rows of one view in order, group by group; groups ascend."""
         return in_order([self._values(rows, column) for column in self.within], groups, desc=self.desc)
 
-    def row_keys(self, rows: Selection, job_ids: Sequence[str]) -> RowKeys:
+    def row_keys(self, rows: Selection, job_ids: Sequence[str] | None) -> RowKeys:
         """The row keys of some rows.
 
         Args:
             rows: rows of any table.
-            job_ids: the job of each row.
+            job_ids: the job of each row; None for rows of combined tables, which have a column for it.
         """
         columns: list[_RowKey] = []
         for column in self.columns:
@@ -188,6 +176,8 @@ class Order:
                 columns.append((rows.column(name).tolist(), None))
             else:
                 columns.append((rows.column(name), rows.missing(name) if column.puts_missing_last else None))
+        if job_ids is None:
+            return RowKeys(len(rows), tuple(columns))
         job: _RowKey = [*job_ids], None
         return RowKeys(len(job_ids), (job, *columns) if self.job_leads else (*columns, job))
 
@@ -255,6 +245,29 @@ def _order(asked: tuple[Schema, tuple[str, ...], bool, bool]) -> Order:
         for field in fields
     )
     return Order(columns, columns[: len(order_by)], desc, by_job)
+
+
+def ranked_between(sort_keys: Array, first: int, last: int) -> tuple[Bools, int]:
+    """Which of some sort keys may have the ranks ``[first, last)``, the greatest first, and how many come before these.
+
+    O(n): the sort keys are parted, and not sorted. Missing ones, NaN, come last.
+
+    >>> stays, skipped = ranked_between(np.array([5.0, 1.0, 7.0, 5.0]), 1, 2)
+    >>> stays.tolist(), skipped
+    ([True, False, False, True], 1)
+    """
+    valued = sort_keys[~np.isnan(sort_keys)] if _is_missing(sort_keys) else sort_keys
+    count = len(valued)
+    if first >= count:
+        # All rows with a value come before the page.
+        return np.isnan(sort_keys), count
+    places = [count - last, count - 1 - first] if last <= count else [count - 1 - first]
+    parted = np.partition(valued, places)
+    best = parted[places[-1]]
+    is_before = sort_keys > best
+    # Without a lowest value, missing values are on the page too.
+    stays = (sort_keys <= best) & (sort_keys >= parted[places[0]]) if last <= count else ~is_before
+    return stays, int(np.count_nonzero(is_before))
 
 
 def is_of_numbers(view: View, name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.model.schema import Array, Float64s, Int64s
+from bucketquery.model.schema import Array, Bools, Float64s, Int64s
 from bucketquery.search.lane_sizes import LaneSizes
 from bucketquery.search.window import Window
 from bucketquery.storage.segment import Segment
@@ -53,11 +53,18 @@ class Piece(NamedTuple):
         return Piece(self.segment, low, max(low, high), deleted, self.sizes)
 
     def alive(self, rows: Array) -> Array:
-        """The rows that are not deleted among some of its rows."""
-        if not len(self.deleted):
-            return rows
-        is_deleted, _ = find(self.deleted, rows)
-        return rows[~is_deleted]
+        """The rows that are not deleted among some of its rows, ascending."""
+        return rows[self.is_alive(rows)] if len(self.deleted) else rows
+
+    def is_alive(self, rows: Array) -> Bools:
+        """Which of some of its rows, ascending, are not deleted: O(r + d log r) for d deleted rows, or O(r log d)."""
+        if len(rows) <= len(self.deleted):
+            return ~find(self.deleted, rows)[0]
+        alive = np.ones(len(rows), dtype=np.bool_)
+        # With deleted rows of another dtype, NumPy would cast all rows.
+        found, places = find(rows, self.deleted.astype(rows.dtype))
+        alive[places[found]] = False
+        return alive
 
     def live_rows(self) -> Int64s:
         """All rows that are not deleted."""
@@ -101,8 +108,8 @@ class Piece(NamedTuple):
             reached = (own >= threshold).nonzero()[0]
             rows, scores = np.concatenate((rows, reached + low)), np.concatenate((scores, own[reached]))
         if len(self.deleted):
-            is_deleted, _ = find(self.deleted, rows)
-            rows, scores = rows[~is_deleted], scores[~is_deleted]
+            alive = self.is_alive(rows)
+            rows, scores = rows[alive], scores[alive]
         return rows, scores
 
 

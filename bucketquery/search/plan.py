@@ -7,7 +7,8 @@ Other modules make the other choices:
 
 - `search` chooses time order, where no plan is needed, and the top-k cache.
 - `threshold` chooses how the matches are counted: by a level, by block counts, or by comparing all rows.
-- `many_jobs` chooses the first instant of a deep page of several jobs.
+- `many_jobs` chooses whether several jobs are searched together, and `job_by_job` the first instant of a deep page of
+  jobs that are not.
 
 The module also has `Explanation`, which says how an answer was found.
 """
@@ -43,7 +44,7 @@ class Explanation(NamedTuple):
         path: the way that the search took. ``time``: the rows between two ranks; no column is read. ``threshold``: the
             rows at or above the threshold. ``order``: the first rows of the order, from which the matches are picked.
             ``scan``: every row of the window, compared or counted by block counts. ``cache``: the first rows of the
-            order, which an earlier search found. ``jobs``: several searches, whose results are merged.
+            order, which an earlier search found. ``jobs``: a search of several jobs, together or one by one.
         column: the column whose values led; None if only time led.
         levels: the edges of the levels that were read, in the values of their columns.
         rows_read: the number of rows that were compared one by one, without the rows of the head and the deleted rows
@@ -148,6 +149,7 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
     window, lead, desc = matches.window, order.lead, order.desc
     low, stop = window.base.start, min(window.base.stop, value_index.covered)
     all_match = matches.threshold is None or (desc and lead == window.view.base.schema.score)
+    all_match = all_match and matches.jobs is None
     # If all match, the rows above a band come first. They are left out by their number, and the page follows.
     above = matches.above if all_match else 0
     wanted = matches.shortcuts.margin * (above + need * (1 if all_match else window.length / matches.matched))

@@ -7,13 +7,12 @@ A key holds values, not a row number. So it is valid in every commit, even after
 from bisect import bisect_left
 from collections.abc import Sequence
 from hashlib import blake2b
-from math import isnan
-from typing import Any, Final, NamedTuple
+from math import ceil, isnan
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
-from bucketquery.jobs.combined_table import CombinedTable
-from bucketquery.model.schema import Array, Bools, Int64s, Objects, Type
+from bucketquery.model.schema import JOB_LABEL, Array, Bools, Int64s, Objects, Type, UInt32s
 from bucketquery.model.text import LONGEST_JOB_ID
 from bucketquery.search.order import Order, SortColumn
 from bucketquery.search.window import Window
@@ -25,6 +24,7 @@ _new_tuple: Final = tuple.__new__
 
 #: The length of a digest in a cursor.
 DIGEST_BYTES: Final = 8
+_LARGEST_LABEL: Final = 2**32 - 1
 _GREATEST_CHARACTER: Final = chr(0x10FFFF)
 
 
@@ -87,22 +87,27 @@ class Boundary(NamedTuple):
     Attributes:
         order: the order.
         key: the key.
-        ties: whether rows that tie with all values of the key come behind it, because of their job. If the table is a
-            combined one, this table, which has the job of each row.
+        ties: whether rows that tie with all values of the key come behind it, because of their job.
+        label: the label of the key's job in a combined table; None for the table of one job. If the table has no such
+            job, a number between the labels of its neighbours.
     """
 
     order: Order
     key: RowKey
-    ties: bool | CombinedTable
+    ties: bool
+    label: float | None
 
     @classmethod
-    def of(cls, order: Order, key: RowKey, jobs: str | CombinedTable) -> "Boundary":
-        """The boundary for the table of a job, or for a combined table."""
-        if isinstance(jobs, CombinedTable):
-            return cls(order, key, jobs)
-        comes_behind = not order.job_leads and (jobs < key.job_id if order.desc else jobs > key.job_id)
+    def of(cls, order: Order, key: RowKey, job_id: str) -> "Boundary":
+        """The boundary for the table of a job."""
+        comes_behind = not order.job_leads and (job_id < key.job_id if order.desc else job_id > key.job_id)
         # This does the same as the constructor, in half the time.
-        return _new_tuple(cls, (order, key, comes_behind))
+        return _new_tuple(cls, (order, key, comes_behind, None))
+
+    @classmethod
+    def of_label(cls, order: Order, key: RowKey, label: float) -> "Boundary":
+        """The boundary for combined tables, whose order has the label of the job as its last column."""
+        return cls(order, RowKey((*key.values, label), key.job_id), False, label)  # noqa: FBT003 - no row ties
 
     @property
     def lead(self) -> Value:
@@ -130,12 +135,7 @@ class Boundary(NamedTuple):
             is_behind, is_tied = _compared(segment, among, column, value, desc=self.order.desc)
             behind[tied] = is_behind
             tied = is_tied.nonzero()[0] if isinstance(tied, slice) else tied[is_tied]
-        ties = self.ties
-        if isinstance(ties, CombinedTable):
-            numbers, number = ties.numbers_of(rows[tied]), self._number(ties)
-            behind[tied] = numbers < number if self.order.desc else numbers > number
-        else:
-            behind[tied] = ties
+        behind[tied] = self.ties
         return behind
 
     def edge(self, segment: Segment) -> int:
@@ -146,7 +146,7 @@ class Boundary(NamedTuple):
         # The identity is last. If there is a sort column, it comes before.
         timestamp: Any
         span: Any
-        timestamp, span = self.key.values[-2:]
+        timestamp, span = self.key.values[-2:] if self.label is None else self.key.values[-3:-1]
         if self.order.columns[0].name == "bucket_span":
             timestamp, span = span, timestamp
         length = segment.length
@@ -164,19 +164,15 @@ class Boundary(NamedTuple):
         else:
             stop = int(timestamps.searchsorted(timestamp, "right"))
         ties = self.ties
-        if stop == low + 1 and isinstance(ties, bool):
+        if self.label is not None:
+            spans = segment.column("bucket_span")[low:stop]
+            first, last = _place(spans, span, "left"), _place(spans, span, "right")
+            labels = segment.column(JOB_LABEL)[low + first : low + last]
+            return low + first + _place(labels, self.label, "left" if desc else "right")
+        if stop == low + 1:
             return low + int(ties == desc)
         spans = segment.column("bucket_span")[low:stop]
-        if isinstance(ties, CombinedTable):
-            first, last = int(spans.searchsorted(span)), int(spans.searchsorted(span, "right"))
-            numbers, number = ties.numbers_of(slice(low + first, low + last)), self._number(ties)
-            return low + first + int(numbers.searchsorted(number, "left" if desc else "right"))
         return low + int(spans.searchsorted(span, "left" if ties != desc else "right"))
-
-    def _number(self, combined: CombinedTable) -> float:
-        """The number of the key's job. A job that the table does not have lies half a number before the next one."""
-        number = bisect_left(combined.job_ids, self.key.job_id)
-        return number if self.key.job_id in combined.jobs.number_of else number - 0.5
 
     def rank(self, view: View) -> int:
         """How many rows of a view come before its `edge` in identity order."""
@@ -195,6 +191,14 @@ class Boundary(NamedTuple):
             base = slice(min(base.stop, max(base.start, row)), base.stop)
             head = slice(min(head.stop, max(head.start, head_row)), head.stop)
         return Window(view, base, head, deleted[deleted.searchsorted(base.start) : deleted.searchsorted(base.stop)])
+
+
+def _place(ascending: UInt32s, wanted: float, side: Literal["left", "right"]) -> int:
+    """The place of a number among unsigned ones. A number of the same type keeps NumPy from casting all of them."""
+    whole = ceil(wanted)
+    if not 0 <= whole <= _LARGEST_LABEL:
+        return 0 if whole < 0 else len(ascending)
+    return int(ascending.searchsorted(np.uint32(whole), side if whole == wanted else "left"))
 
 
 def _value(segment: Segment, row: int, column: SortColumn, *, desc: bool) -> Value:
@@ -305,7 +309,8 @@ def _compared(segment: Segment, rows: Array, column: SortColumn, value: Value, *
         tied = (values >= low) & (values < stop) if isinstance(value, str) else np.zeros(len(rows), dtype=np.bool_)
         behind |= values == MISSING
         return behind, tied
-    wanted = values.dtype.type(value)
+    # The label of a job may lie between two labels, and the key of a deleted result may have any span.
+    wanted = float(value) if values.dtype.kind == "u" else values.dtype.type(value)
     behind = values < wanted if desc else values > wanted
     tied = values == wanted
     if missing is not None:

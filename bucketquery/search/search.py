@@ -14,6 +14,7 @@ from bucketquery.arrays.sorted_arrays import time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Int64s
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.order import Order, is_of_numbers
 from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan, choose
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
@@ -27,16 +28,25 @@ from bucketquery.storage.view import NO_ROWS, View
 Answer = tuple[Selection, int, Explanation]
 
 
-def search(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Answer:
-    """The page that a query asks for; the shortcuts say which work may be skipped."""
+def search(
+    table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS, jobs: LabelFilter | None = None
+) -> Answer:
+    """The page that a query asks for.
+
+    Args:
+        table: the results.
+        resolved: the query.
+        shortcuts: which work may be skipped.
+        jobs: the jobs whose results match, if the table is a combined one; None if those of all jobs do.
+    """
     view = table.final if resolved.exclude_interim else table.rows
-    if resolved.threshold is None:
+    if resolved.threshold is None and jobs is None:
         if not resolved.order_by:
             return _by_time(view, resolved)
         is_open = resolved.start <= FIRST_MS and resolved.end > LAST_MS
         if is_open and resolved.from_ + resolved.size <= shortcuts.top_k_rows and shortcuts.top_k:
             return _from_cache(view, resolved, shortcuts)
-    rows, count, explanation = _by_plan(view, resolved, shortcuts)
+    rows, count, explanation = _by_plan(view, resolved, shortcuts, jobs)
     return Selection(view, rows), count, explanation
 
 
@@ -89,10 +99,12 @@ def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> An
     return Selection(view, rows[resolved.from_ : resolved.from_ + resolved.size]), view.length, explanation
 
 
-def _by_plan(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[BaseRows, int, Explanation]:
+def _by_plan(
+    view: View, resolved: ResolvedQuery, shortcuts: Shortcuts, jobs: LabelFilter | None = None
+) -> tuple[BaseRows, int, Explanation]:
     """Count the matches, choose a plan, and carry it out; if it finds too few, choose the next."""
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, jobs)
     count, rows_read = matches.matched, matches.rows_read
     first = resolved.from_
     last = first + resolved.size

@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.model.schema import Array, Int64s
+from bucketquery.model.schema import JOB_LABEL, Array, Int64s
+from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.view import NO_ROWS
+from bucketquery.storage.view import NO_ROWS, View
 from bucketquery.value_index.value_index import ValueIndex
 
 #: Rows of the base; those of a level take half the bytes.
@@ -25,6 +26,10 @@ BaseRows = Array
 
 #: The first look for some matches compares this many rows for each wanted match.
 _PER_MATCH: Final = 4
+#: The rows of some jobs are listed, rather than counted, if a window without a threshold has at most this many rows.
+_LISTED: Final = 65_536
+#: A view stores this many counts of rows of some jobs.
+_STORED_COUNTS: Final = 64
 
 _new_tuple: Final = tuple.__new__
 
@@ -72,7 +77,8 @@ class Matches(NamedTuple):
         levels: the edges of the levels that were read to count them.
         rows_read: the number of rows that were compared to count them.
         below: the lowest score that is too high to match, or None; there is a threshold then.
-        above: the number of rows at or above ``below``; 0 if it is None.
+        above: the number of rows at or above ``below``; 0 if it is None, and unknown, also 0, if only some jobs match.
+        jobs: the jobs whose rows match, in a combined table; None if those of all jobs do.
     """
 
     window: Window
@@ -86,6 +92,7 @@ class Matches(NamedTuple):
     rows_read: int
     below: float | None = None
     above: int = 0
+    jobs: LabelFilter | None = None
 
     @classmethod
     def of(
@@ -94,6 +101,7 @@ class Matches(NamedTuple):
         threshold: float | None,
         shortcuts: Shortcuts = ALL_SHORTCUTS,
         below: float | None = None,
+        jobs: LabelFilter | None = None,
     ) -> "Matches":
         """Count the matches of a window."""
         view, head, deleted = window.view, NO_ROWS, window.deleted
@@ -102,7 +110,8 @@ class Matches(NamedTuple):
             head = np.arange(window.head.start, window.head.stop)
         if threshold is None:
             every = Candidates(low, high - low, high - low, None, None)
-            return cls(window, None, shortcuts, (every,), head, deleted, window.length, (), 0)
+            found = cls(window, None, shortcuts, (every,), head, deleted, window.length, (), 0)
+            return found if jobs is None else found.of_jobs(jobs)
         name, above = view.base.schema.score, 0
         if len(head):
             scores = view.head.column(name)[window.head]
@@ -124,8 +133,55 @@ class Matches(NamedTuple):
         for some in candidates:
             matched += some.matched
         # This does the same as the constructor of the named tuple, in half the time.
-        fields = (window, threshold, shortcuts, candidates, head, deleted, matched, levels, rows_read, below, above)
-        return _new_tuple(cls, fields)
+        fields = (
+            window,
+            threshold,
+            shortcuts,
+            candidates,
+            head,
+            deleted,
+            matched,
+            levels,
+            rows_read,
+            below,
+            above,
+            None,
+        )
+        found = _new_tuple(cls, fields)
+        return found if jobs is None else found.of_jobs(jobs)
+
+    def of_jobs(self, jobs: LabelFilter) -> "Matches":
+        """The matches of some jobs: O(m) for m matches of all jobs."""
+        view = self.window.view
+        base_labels = view.base.columns[JOB_LABEL]
+        head, deleted = self.head, self.deleted
+        if len(head):
+            head = head[jobs.mask(view.head.columns[JOB_LABEL][head])]
+        if len(deleted):
+            deleted = deleted[jobs.mask(base_labels[deleted])]
+        candidates: list[Candidates] = []
+        matched, rows_read = len(head) - len(deleted), self.rows_read
+        for some in self.candidates:
+            if some.rows is None and some.scores is None and some.length > _LISTED:
+                own, compared = _count(view, jobs, some.first, some.first + some.length)
+                rows_read += compared
+                candidates.append(some._replace(matched=own))
+            else:
+                rows = some.matching(0, some.length, self.threshold, self.below)
+                rows_read += len(rows)
+                rows = rows[jobs.mask(base_labels[rows])]
+                own = len(rows)
+                candidates.append(Candidates(0, own, own, rows, None))
+            matched += own
+        return self._replace(
+            candidates=tuple(candidates),
+            head=head,
+            deleted=deleted,
+            matched=matched,
+            rows_read=rows_read,
+            above=0,
+            jobs=jobs,
+        )
 
     def between(self, start: int, end: int) -> "Matches":
         """The matches of another window of the same view, by the same condition on the score."""
@@ -133,7 +189,7 @@ class Matches(NamedTuple):
 
     def within(self, window: Window) -> "Matches":
         """The matches of another window by the same condition on the score."""
-        return Matches.of(window, self.threshold, self.shortcuts, self.below)
+        return Matches.of(window, self.threshold, self.shortcuts, self.below, self.jobs)
 
     def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:
         """The first ``need`` matching rows of the base, or the last if ``desc``; all if there are fewer.
@@ -151,7 +207,8 @@ class Matches(NamedTuple):
         rows_read = 0
         for some in reversed(self.candidates) if desc else self.candidates:
             passed = 0
-            step = need if some.scores is None else max(self.shortcuts.smallest_look, _PER_MATCH * need)
+            is_compared = some.scores is not None or (self.jobs is not None and some.rows is None)
+            step = max(self.shortcuts.smallest_look, _PER_MATCH * need) if is_compared else need
             while need > 0 and passed < some.length:
                 left = some.length - passed
                 # A call of `min` takes longer than the comparison.
@@ -159,7 +216,7 @@ class Matches(NamedTuple):
                 first = some.length - passed - step if desc else passed
                 rows = self.alive(some.matching(first, first + step, self.threshold, self.below))
                 passed += step
-                if some.scores is not None:
+                if is_compared:
                     rows_read += step
                 step *= 2
                 if len(rows) > need:
@@ -182,7 +239,12 @@ class Matches(NamedTuple):
         return self.alive(rows)
 
     def alive(self, rows: BaseRows) -> BaseRows:
-        """The rows that are not deleted among some rows of the base that meet the condition on the score."""
+        """The rows that are not deleted among some rows of the base that meet the condition on the score.
+
+        If only some jobs match, rows of other jobs are left out too.
+        """
+        if self.jobs is not None:
+            rows = rows[self.jobs.mask(self.window.view.base.columns[JOB_LABEL][rows])]
         if not len(self.deleted):
             return rows
         is_deleted, _ = find(self.deleted, rows)
@@ -198,6 +260,24 @@ class Matches(NamedTuple):
         if len(self.head):
             rows = with_head(self.window.view, rows, self.head)
         return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
+
+
+def _count(view: View, jobs: LabelFilter, first: int, stop: int) -> tuple[int, int]:
+    """The number of rows of some jobs among the rows ``[first, stop)`` of the base, and the number of compared rows.
+
+    The view stores the last counts.
+    """
+    key = jobs, first, stop
+    known = view.counts_of_jobs
+    count = known.get(key)
+    if count is not None:
+        return count, 0
+    count = jobs.count(view.base.columns[JOB_LABEL][first:stop])
+    if len(known) >= _STORED_COUNTS:
+        known.clear()
+    # Two readers may both count, with the same result.
+    known[key] = count
+    return count, stop - first
 
 
 def _counted(  # noqa: PLR0917 - the bounds of rows and of scores belong together

@@ -87,7 +87,7 @@ def is_worn(base: Segment, deleted: Int64s) -> bool:
     column, sizes = base.columns["timestamp"], base.sizes
     hidden = hidden_entries(column)
     is_hiding = sizes.entries_per_hidden * hidden > len(column) + hidden
-    return is_hiding or len(deleted) > sizes.head_limit(base.length)
+    return is_hiding or len(deleted) > sizes.deleted_limit(base.length)
 
 
 def _behind(rows: Int64s, first: int) -> Int64s:

@@ -37,10 +37,10 @@ def encode_keywords(keywords: Sequence[str | None]) -> tuple[Int32s, Objects]:
 
 
 def encode_columns(schema: Schema, columns: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Objects]]:
-    """Columns with codes in place of keywords, and a dictionary for each column in which any row has a keyword."""
+    """Some columns with codes in place of keywords, and a dictionary for each one in which any row has a keyword."""
     columns, dictionaries = dict(columns), {}
     for field in schema.columns:
-        if field.type is Type.KEYWORD:
+        if field.type is Type.KEYWORD and field.name in columns:
             columns[field.name], dictionary = encode_keywords(columns[field.name].tolist())
             if len(dictionary):
                 dictionaries[field.name] = dictionary

@@ -177,7 +177,8 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        indexes = self._maintained_indexes()
+        # They include the rows just appended. If they did not, a large batch would leave them too far behind.
+        indexes = None if self._indexes is None else self._indexes.maintained(columns, length)
         return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 
     def append_row(self, layout: Layout, row: Row) -> "Segment | None":
@@ -384,6 +385,7 @@ class Segment:
             assert not lists.length or (lists.values.dtype == np.int64) is (field.type is Type.INSTANT)
         if self._indexes is not None:
             self._indexes.check(self.columns, self.length)
+            self._indexes.check_postings(self.length, self.values)
 
 
 def _restore(kind: Kind, *parts: Any) -> Segment:

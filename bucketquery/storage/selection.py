@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.model.once import once
-from bucketquery.model.schema import Array, Bools, Int64s
+from bucketquery.model.schema import Array, Bools, Int64s, Schema
 from bucketquery.storage.keywords import encode_columns, encode_keywords
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment, SomeRows
@@ -44,6 +44,11 @@ class Selection:
             self._ranks = rows
         else:
             self._found = rows
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the rows."""
+        return self.view.base.schema
 
     @property
     def rows(self) -> SomeRows:

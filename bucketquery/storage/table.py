@@ -375,8 +375,8 @@ class Table:
         """Bytes of the arrays, spare room included."""
         return self.base.nbytes() + self.head.nbytes() + self.deleted.nbytes + self._interim.nbytes
 
-    def check(self) -> None:
-        """Assert every invariant."""
+    def check(self, pending: int = 0) -> None:
+        """Assert every invariant. ``pending`` is the number of rows that `overlaid` has added or deleted."""
         base, deleted, head = self.base, self.deleted, self.head
         assert (self.rows.base, self.rows.head) == (base, head)
         assert self.rows.deleted is deleted
@@ -386,10 +386,10 @@ class Table:
         assert (deleted[1:] > deleted[:-1]).all(), "deleted rows out of order"
         assert not len(deleted) or (deleted[0] >= 0 and deleted[-1] < base.length)
         assert head is pack(head), "a head that could be packed is not"
-        limit = base.sizes.head_limit(base.length)
-        assert head.length <= limit, "the head should have been compacted"
+        limit, deleted_limit = base.sizes.head_limit(base.length), base.sizes.deleted_limit(base.length)
+        assert head.length <= limit + pending, "the head should have been compacted"
         newer = np.count_nonzero(find_rows(base, head)[0])
-        assert len(deleted) <= limit + newer, "the deleted rows without a newer version should have been compacted"
+        assert len(deleted) <= deleted_limit + newer + pending, "deleted rows without a newer version need compacting"
         assert not self._find(head).in_base.any(), "a result is both in the base and in the head"
         is_interim = base.column("is_interim").copy()
         is_interim[deleted] = False

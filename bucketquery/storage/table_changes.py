@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from bucketquery.model.once import once
-from bucketquery.model.schema import Array, Bools, Int64s
+from bucketquery.model.schema import Array, Bools, Int64s, Kind
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, Row
 from bucketquery.storage.packed_segment import segment_of_rows
 from bucketquery.storage.segment import Segment
@@ -40,6 +40,13 @@ class TableChanges(Protocol):
     @property
     def counts(self) -> Counts:
         """The numbers of inserted, replaced, unchanged and deleted results."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the results."""
+
+    def rows_after(self) -> tuple[Sequence[Segment], bool]:
+        """Segments of the changed results, and whether they are stored now; False if they are deleted."""
 
     @property
     def inserted(self) -> Selection:
@@ -104,6 +111,26 @@ class BatchChanges:
         self._found = found
         self._known = known
 
+    @property
+    def kind(self) -> Kind:
+        """The kind of the results."""
+        return self.written.schema.kind
+
+    def rows_after(self) -> tuple[Sequence[Segment], bool]:
+        """The written rows. New scores are completed by the other columns of the stored results."""
+        written, found = self.written, self._found
+        if "is_interim" in written.columns:
+            return (written,), True
+        scores, completed = written.column(written.schema.score), []
+        for segment, has, rows in (
+            (self._base, found.in_base, found.base_rows),
+            (self._head, found.in_head, found.head_rows),
+        ):
+            if has.any():
+                own = segment.select(rows[has])
+                completed.append(own.rescore(np.arange(own.length), scores[has]))
+        return completed, True
+
     def had(self) -> Bools | None:
         """Which written rows had an older version; None if none had one."""
         found = self._found
@@ -162,6 +189,16 @@ class Deletions:
         self.counts = Counts(0, 0, 0, number)
 
     @property
+    def kind(self) -> Kind:
+        """The kind of the results."""
+        return self._base.schema.kind
+
+    def rows_after(self) -> tuple[Sequence[Segment], bool]:
+        """The deleted results of the base, and those of the head."""
+        base_rows, head_rows = self._find()
+        return (self._base.select(base_rows), self._head.select(head_rows)), False
+
+    @property
     def inserted(self) -> Selection:
         """No results."""
         return Selection(View(self._base, NO_ROWS, self._head), NO_ROWS)
@@ -200,6 +237,15 @@ class RowChanges:
         self.layout = layout
         self.pairs = pairs
         self.unchanged = unchanged
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the results."""
+        return self.layout.kind
+
+    def rows_after(self) -> tuple[Sequence[Segment], bool]:
+        """The changed rows."""
+        return (segment_of_rows(self.layout, [new for _, new in self.pairs]),), True
 
     @property
     def counts(self) -> Counts:

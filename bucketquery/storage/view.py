@@ -95,6 +95,11 @@ class View:
         """The matches that the last searches behind a cursor have read for the pages that follow, newest first."""
         return []
 
+    @once
+    def counts_of_jobs(self) -> dict[Any, int]:
+        """The number of rows of some jobs in ranges of the base, for later searches of a combined table."""
+        return {}
+
     def before(self, instant: int) -> int:
         """The number of rows of base and head before an instant. It allocates nothing."""
         rank = int(self.timestamps.searchsorted(instant))

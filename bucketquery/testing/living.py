@@ -18,6 +18,7 @@ from bucketquery.errors import InvalidDocument
 from bucketquery.model.schema import Kind
 from bucketquery.testing.documents import documents_in
 from bucketquery.testing.reference import SCORE, Query, identity_of, kind_of, matches, refuse_texts, value_of
+from bucketquery.testing.selection import selects
 from bucketquery.testing.shapes import Document, stored_form
 from bucketquery.testing.values import double, listed, plain, timestamp_ms
 
@@ -267,7 +268,7 @@ def _is_match(name: Name, document: Document | None, query: Query | None) -> boo
     if document is None or query is None:
         return document is not None
     kind, (job_id, *_) = name
-    return kind == kind_of(query) and job_id in query.jobs and matches(document, query)
+    return kind == kind_of(query) and selects(query.jobs, job_id) and matches(document, query)
 
 
 def _reason(old: Document | None, new: Document | None) -> str:

@@ -3,7 +3,6 @@
 Not here: the words of errors that the REST door has, and reading texts.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -109,7 +108,11 @@ def _interval(timestamp: int, span: int, buckets: list[Document], top_n: int) ->
         job, score = plain(bucket["job_id"]), double(bucket.get("anomaly_score"))
         best[job] = max(score, best.get(job, score))
     greatest = sorted(best.values(), reverse=True)[:top_n]
-    mean = math.fsum(greatest) / len(greatest)
+    total = 0.0
+    for score in greatest:
+        # `sum` may compensate for rounding.
+        total += score
+    mean = total / len(greatest)
     return _shape(timestamp, span, mean, best, is_interim=any(plain(bucket.get("is_interim")) for bucket in buckets))
 
 

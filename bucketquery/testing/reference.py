@@ -14,6 +14,7 @@ from bucketquery.errors import InvalidCursor, LimitExceeded, NotFound
 from bucketquery.model.schema import Kind
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.testing.documents import documents_in
+from bucketquery.testing.selection import selects
 from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape, record_shape
 from bucketquery.testing.values import ingested_ms, json_values, listed, plain, timestamp_ms
 
@@ -151,7 +152,7 @@ def evaluate(documents: Iterable[Document] | Any, query: Query) -> dict[str, Any
 
     Returns:
         A new dict like that of ``page.to_dict()``, with the keys ``count`` and ``buckets``, ``records`` or
-        ``influencers``. Every job counts as known, and there is no ``max_size``.
+        ``influencers``. Every job counts as known, no job is in a group, and there is no ``max_size``.
 
     Raises:
         TypeError: an instant of `query` is text.
@@ -205,7 +206,7 @@ def evaluate_after(documents: Iterable[Document] | Any, query: Query, last: Docu
     refuse_texts(query)
     kind = kind_of(query)
     is_lookup = isinstance(query, BucketQuery) and query.timestamp is not None
-    if is_lookup or plain(last["result_type"]) != kind or plain(last["job_id"]) not in query.jobs:
+    if is_lookup or plain(last["result_type"]) != kind or not selects(query.jobs, plain(last["job_id"])):
         reason = "[after] is no cursor of this query"
         raise InvalidCursor(reason, field="after", value=last)
     everything = documents_in(documents)
@@ -277,7 +278,7 @@ def _order_key(document: Document, kind: Kind, query: Query) -> tuple[Any, ...]:
 def _stored(documents: list[Document], kind: Kind, query: Query) -> list[Document]:
     newest = {}
     for document in documents:
-        if plain(document.get("result_type")) == kind and plain(document["job_id"]) in query.jobs:
+        if plain(document.get("result_type")) == kind and selects(query.jobs, plain(document["job_id"])):
             # The last document of an identity wins. Its place in the dict does not matter: the answer's order is total.
             newest[identity_of(document, kind)] = document
     return list(newest.values())

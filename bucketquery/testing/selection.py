@@ -5,7 +5,7 @@ Not here: the jobs of a feed, which may have changes of jobs that are deleted by
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bucketquery.errors import InvalidQuery, LimitExceeded, UnknownJob
@@ -44,6 +44,29 @@ def selected(known: Mapping[str, Collection[str]], jobs: str | Iterable[str], *,
         else:
             found |= _named(known, token, field)
     return sorted(found)
+
+
+def selects(tokens: Sequence[str], job_id: str) -> bool:
+    """Whether the tokens of a query select a known job that is in no group.
+
+    Args:
+        tokens: the attribute ``jobs`` of a query.
+        job_id: the id of the job.
+
+    >>> selects(("web-*", "-web-1"), "web-1"), selects(("web-*",), "web-1")
+    (False, True)
+    """
+    is_selected = False
+    for token in tokens:
+        name = token.removeprefix("-")
+        if is_selected == token.startswith("-") and (name in ("_all", job_id) or ("*" in name and _fits(name, job_id))):
+            is_selected = not is_selected
+    return is_selected
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether a name matches a pattern with asterisks."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name, re.DOTALL) is not None
 
 
 def _tokens(jobs: Any, field: str) -> list[str]:
@@ -86,8 +109,7 @@ def _named(known: Mapping[str, Collection[str]], name: str, field: str) -> set[s
     if name == "_all":
         return set(known)
     if "*" in name:
-        pattern = re.compile(".*".join(map(re.escape, name.split("*"))), re.DOTALL)
-        return {job for job, groups in known.items() if any(map(pattern.fullmatch, (job, *groups)))}
+        return {job for job, groups in known.items() if any(_fits(name, each) for each in (job, *groups))}
     if name in known:
         return {name}
     members = {job for job, groups in known.items() if name in groups}

@@ -15,6 +15,7 @@ from bucketquery.queries.queries import BucketQuery
 from bucketquery.testing.cells import cell_edges
 from bucketquery.testing.living import stored_results
 from bucketquery.testing.reference import SCORE, Query, kind_of, matches, refuse_texts
+from bucketquery.testing.selection import selects
 from bucketquery.testing.shapes import Document
 from bucketquery.testing.values import double, plain, timestamp_ms
 
@@ -287,5 +288,5 @@ def _matching(documents: Iterable[Document] | Any, query: Query) -> list[Documen
     return [
         document
         for (of, key), document in stored_results(documents).items()
-        if of == kind and key[0] in query.jobs and matches(document, query)
+        if of == kind and selects(query.jobs, key[0]) and matches(document, query)
     ]

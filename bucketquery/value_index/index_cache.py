@@ -5,9 +5,9 @@ lie behind them. A cache decides whether a value index covers enough rows of its
 segment. `value_index` and `postings` define a single one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from bucketquery.model.schema import Array, Int64s
+from bucketquery.model.schema import Array, Int64s, Objects
 from bucketquery.model.sizes import Sizes
 from bucketquery.value_index.postings import Postings
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
@@ -85,12 +85,20 @@ class IndexCache:
         self._postings[pair] = postings
         return postings
 
+    def keys(self) -> list[_Key]:
+        """The columns that have a value index, and the direction of each."""
+        return list(self._made.copy())
+
+    def copy(self) -> "IndexCache":
+        """A cache of the same value indexes, to which others can be added."""
+        return IndexCache(self._sizes, self._made.copy())
+
     def maintained(self, columns: Mapping[str, Array], length: int) -> "IndexCache":
-        """The cache for a segment of these rows and later ones. If one value index is far behind, all are extended.
+        """The cache for a segment of some rows and later ones. If one value index is far behind, all are extended.
 
         Args:
-            columns: the columns of this segment.
-            length: its number of rows.
+            columns: columns that have these rows.
+            length: the number of rows to cover.
         """
         # A copy, since readers may add value indexes at the same time.
         known = self._made.copy()
@@ -160,3 +168,15 @@ class IndexCache:
         for (name, desc), value_index in self._made.copy().items():
             if value_index.covered <= length:
                 value_index.check(sort_keys_of(columns[name][:length], desc=desc))
+
+    def check_postings(self, length: int, keywords: Callable[[str, slice], Objects]) -> None:
+        """Assert every invariant of the postings that cover no more rows than ``length``.
+
+        Args:
+            length: the number of rows of the segment.
+            keywords: returns the keywords of some rows of a column.
+        """
+        for (name, value), postings in self._postings.copy().items():
+            if postings.covered <= length:
+                rows = slice(0, postings.covered)
+                postings.check(keywords(name, rows), keywords(value, rows))

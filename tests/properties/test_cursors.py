@@ -16,8 +16,10 @@ import pytest
 
 from bucketquery import BucketQuery, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.search.shortcuts import Shortcuts
+from support.all_jobs import cut_all_jobs
 from support.cases import Table, seeded_tables
-from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, only, shortcuts_for, take
+from support.helpers import TOGETHER
+from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, only, shortcuts_for, take
 from support.strategies import KINDS, Query, kind_of
 
 pytestmark = pytest.mark.usefixtures("decoding_cursors")
@@ -37,7 +39,7 @@ def test_pages_by_cursor_are_all_matches_in_order(way: str, monkeypatch: pytest.
     prefix = SEED if way == AS_THEY_ARE else f"led-{SEED.removeprefix('led-')}"
     for table in seeded_tables(prefix, -(-CASES // CASES_PER_WAY)):
         shortcuts = shortcuts_for(monkeypatch, way, table.seed)
-        seen += walked(table, way, shortcuts)
+        seen += walked(table, shortcuts)
     wanted = {*KINDS, "several jobs", "pages", "interim", "threshold", *(() if way == OFF else ("cache",))}
     wanted |= {"order"} if way == FORCED else set()
     assert {name: seen[name] for name in wanted if seen[name] < 5} == {}
@@ -48,17 +50,27 @@ def test_pages_by_cursor_are_all_matches_of_a_churned_table(kind: str, monkeypat
     """The tables have thousands of results of one job, with many rows in the head and many deleted rows."""
     (table,) = seeded_tables(f"churned-{kind}-{SEED}", 1)
     shortcuts = shortcuts_for(monkeypatch, FORCED, table.seed)
-    assert walked(table, AS_THEY_ARE, replace(shortcuts, ahead_rows=40))["pages"] > 30
+    assert walked(table, replace(shortcuts, ahead_rows=40))["pages"] > 30
 
 
-def walked(table: Table, way: str, shortcuts: Shortcuts) -> Counter[str]:
+@pytest.mark.parametrize("way", [AS_THEY_ARE, FORCED])
+def test_pages_by_cursor_over_combined_tables(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two jobs or more are searched in combined tables, which have many parts."""
+    seen: Counter[str] = Counter()
+    for table in seeded_tables(f"together-{SEED}", CASES):
+        shortcuts = shortcuts_for(monkeypatch, way, table.seed)
+        cut_all_jobs(monkeypatch, table.seed)
+        seen += walked(table, replace(shortcuts, combined=True, **TOGETHER))
+    assert min(seen["several jobs"], seen["pages"], seen["jobs"]) > 5
+
+
+def walked(table: Table, shortcuts: Shortcuts) -> Counter[str]:
     """Walk the pages of the cases of a table, and count what they had."""
     seen: Counter[str] = Counter()
     rng = Random(f"{table.seed} walks")
     index = take(ResultsIndex(keep_documents=rng.random() < 0.8, max_size=10_000), shortcuts)
     for job in sorted(table.put):
         index.put_job(job)
-    combine_few(index, way, table.seed)
     states = [index.snapshot()]
     for case in table.cases:
         while len(states) <= case.written:

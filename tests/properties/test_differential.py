@@ -9,7 +9,7 @@ an index that takes every shortcut it can, and the same number on an index that 
 import math
 import os
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -31,9 +31,10 @@ from bucketquery import (
 )
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.testing import bucket_queries, evaluate, influencer_queries, record_queries, result_documents
+from support.all_jobs import cut_all_jobs
 from support.cases import Case, Table, all_matches, count_cases, outcome, plural, seeded_tables
 from support.helpers import ask_together
-from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, combine_few, shortcuts_for, take
+from support.shortcuts import AS_THEY_ARE, FORCED, OFF, WAYS, shortcuts_for, take
 from support.spellings import as_given, nested, respelled
 from support.sql import SqlResults
 from support.strategies import (
@@ -85,15 +86,17 @@ def test_churned_cases_are_answered_alike(kind: Kind) -> None:
     assert count_cases(seeded_tables(f"churned-{kind}-{SEED}", cases), IndexEngine)["cases"] >= cases
 
 
-@pytest.mark.parametrize("few_changed", [0, 100])
-def test_jobs_that_are_asked_together_are_answered_alike(few_changed: int) -> None:
-    """Index, reference and SQLite agree if two jobs share a combined table, rebuilt for each commit or corrected."""
+@pytest.mark.parametrize("way", WAYS)
+def test_jobs_that_are_asked_together_are_answered_alike(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Index, reference and SQLite agree if two jobs or more are searched in combined tables, which have many parts."""
 
     def opened(table: Table) -> IndexEngine:
-        return IndexEngine(table, prepare=partial(ask_together, small_rows=40, few_changed=few_changed))
+        shortcuts = shortcuts_for(monkeypatch, way, table.seed)
+        cut_all_jobs(monkeypatch, table.seed)
+        return IndexEngine(table, replace(shortcuts, combined=True), prepare=ask_together)
 
     cases = CASES // 5
-    assert count_cases(seeded_tables(f"together-{few_changed}-{SEED}", cases), opened)["cases"] >= cases
+    assert count_cases(seeded_tables(f"together-{way}-{SEED}", cases), opened)["cases"] >= cases
 
 
 @pytest.mark.thorough
@@ -127,8 +130,7 @@ def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Table], "Ind
 
     def opened(table: Table) -> IndexEngine:
         forced = shortcuts_for(patch, shortcuts, table.seed)
-        combined = partial(combine_few, way=shortcuts, seed=table.seed)
-        return IndexEngine(table, forced, asks_by_value=shortcuts == FORCED, prepare=combined)
+        return IndexEngine(table, forced, asks_by_value=shortcuts == FORCED)
 
     return opened
 

@@ -140,7 +140,7 @@ def test_instants_are_those_of_the_last_documents(kind: Kind, seed: int, monkeyp
         resize(monkeypatch, head_rows=5, base_rows_per_head_row=40, packed_rows=3, rows_per_copy=2)
     if seed % 2:
         lead_by_value(monkeypatch)
-    index = ask_together(ResultsIndex(), small_rows=1_000, few_changed=2)
+    index = ask_together(ResultsIndex())
     query = QUERIES[kind]
     older: list[tuple[Page[Any], dict[_KEY, int | None], list[_KEY]]] = []
     for model in histories(rng, index, kind):

@@ -52,7 +52,7 @@ from support.living_cases import (
     seeded_lives,
     walk_outcome,
 )
-from support.shortcuts import AS_THEY_ARE, WAYS, combine_few, shortcuts_for, take
+from support.shortcuts import AS_THEY_ARE, WAYS, shortcuts_for, take
 from support.sql import SqlResults
 from support.strategies import KINDS, QUERIES, SCORES, Query, as_columns, fits, identity, kind_of, listed, unknown
 
@@ -215,7 +215,7 @@ def engines(shortcuts: str, patch: pytest.MonkeyPatch) -> Callable[[Life], Index
 
     def opened(life: Life) -> IndexEngine:
         forced = shortcuts_for(patch, shortcuts, life.seed)
-        return IndexEngine(life, forced, prepare=partial(combine_few, way=shortcuts, seed=life.seed))
+        return IndexEngine(life, forced)
 
     return opened
 

@@ -16,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bucketquery import Kind, ResultsIndex, Snapshot
+from bucketquery import BucketQuery, Kind, ResultsIndex, Snapshot
+from bucketquery.search import job_by_job
 from bucketquery.search.order import Order
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
+from bucketquery.search.together import Together
 from bucketquery.value_index.value_index import ValueIndex
-from support.shortcuts import OF_ONE, force, only
+from support.all_jobs import cut_all_jobs
+from support.cases import seeded_tables
+from support.shortcuts import EVERY, OF_ONE, force, only, take
 from support.strategies import FIELDS, KINDS, QUERIES, SCORES, SORT_FIELDS, Query, kind_of
 
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
@@ -33,6 +37,12 @@ SETS: Sequence[frozenset[str]] = [
     OF_ONE,
     *(frozenset([name]) for name in sorted(OF_ONE)),
     *(OF_ONE - {name} for name in sorted(OF_ONE)),
+]
+
+#: The shortcuts of many jobs, each one by itself, and all shortcuts but one of these.
+OF_MANY: Sequence[frozenset[str]] = [
+    *(frozenset([name]) for name in ("combined", "deep", "join")),
+    *(EVERY - {name} for name in ("combined", "deep", "join")),
 ]
 
 Doubles = npt.NDArray[np.float64]
@@ -74,6 +84,34 @@ def test_no_shortcut_changes_an_answer_from_up_to_a_million_rows(part: int) -> N
         history.rows = int(10 ** history.rng.uniform(5, 6))
         seen += compared(history, ALL_SHORTCUTS, writes=4, queries=5, sets=SETS)
         number += 1
+
+
+def test_no_shortcut_of_many_jobs_changes_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several jobs are searched together, joined, or one by one from the first instant of a deep page on."""
+    seen: Counter[str] = Counter()
+    count_calls(monkeypatch, Together, "search", seen)
+    for name in ("search_joined", "_from_its_page_on"):
+        count_calls(monkeypatch, job_by_job, name, seen)
+    for table in seeded_tables(f"shortcuts-{SEED}", 3_000):
+        with pytest.MonkeyPatch.context() as patch:
+            sizes = force(patch, Random(table.seed))
+            cut_all_jobs(patch, table.seed)
+            index = take(ResultsIndex(max_size=10_000), sizes)
+            for job_id in sorted(table.put):
+                index.put_job(job_id)
+            for batch in table.history:
+                index.upsert(batch)
+            for case in table.cases:
+                query = case.query.replace(expand=False) if isinstance(case.query, BucketQuery) else case.query
+                if len(query.jobs) == 1 or not all(job_id in index for job_id in query.jobs):
+                    continue
+                if isinstance(query, BucketQuery) and query.timestamp is not None:
+                    continue
+                expected, _ = answer(index.snapshot(), query, only((), sizes))
+                for names in OF_MANY:
+                    found, _ = answer(index.snapshot(), query, only(names, sizes))
+                    assert found == expected, f"{table.seed}: {query!r} with {set(names)}"
+    assert {name: seen[name] for name in ("search", "search_joined", "_from_its_page_on") if seen[name] < 20} == {}
 
 
 def test_values_are_found_if_every_third_one_is_missing() -> None:
@@ -144,7 +182,7 @@ def is_cached(snapshot: Snapshot, query: Query) -> bool:
     return bool((table.final if query.exclude_interim else table.rows).top_k_cache)
 
 
-def count_calls(patch: pytest.MonkeyPatch, owner: type, name: str, seen: Counter[str]) -> None:
+def count_calls(patch: pytest.MonkeyPatch, owner: object, name: str, seen: Counter[str]) -> None:
     """Count the calls of a method that do not return None."""
     method: Callable[..., Any] = getattr(owner, name)
 

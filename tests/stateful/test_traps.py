@@ -347,7 +347,7 @@ def test_walks_by_integers_end_and_miss_nothing(
     limit_heads(monkeypatch, 3)
     index = ResultsIndex()
     if way == "combined":
-        ask_together(index, small_rows=100, few_changed=1)
+        ask_together(index)
     take(index, ON_FEW_ROWS)
     jobs = ["web"] if way in {"one job", "by value"} else ["web", "db", "app"]
     documents = [

@@ -18,8 +18,6 @@ from bucketquery import index as indexes
 from bucketquery.answers.run import AnyPage
 from bucketquery.ingest.batch import Batch
 from bucketquery.ingest.documents import read_documents
-from bucketquery.jobs.catalog import Catalog
-from bucketquery.jobs.combined_cache import CombinedCache, CombineSizes
 from bucketquery.model import encoding
 from bucketquery.model.encoding import json_bytes
 from bucketquery.model.schema import BUCKET, Array, Int64s, Kind, Schema
@@ -37,6 +35,14 @@ STEP = SPAN_S * 1_000
 
 #: All shortcuts, taken on few rows as they are on many.
 ON_FEW_ROWS: Final = Shortcuts(few_rows=0, few_matches=0, few_sort_keys=0, smallest_look=2, first_look=2)
+
+#: The sizes that let a search of two jobs or more read the combined tables of all jobs.
+TOGETHER: Final[Mapping[str, Any]] = {
+    "few_jobs": 2,
+    "known_per_job": 10**6,
+    "rows_per_job": 10**9,
+    "sorted_per_job": 10**9,
+}
 
 #: The seconds that a test waits for a thread, process or reply before it fails. A busy machine may need most of them.
 PATIENCE_S = 120
@@ -81,8 +87,8 @@ def segments_of(batch: Batch) -> dict[Kind, dict[str, Segment]]:
     """Everything in a batch by kind and job, single rows as segments."""
     found = {kind: {**jobs} for kind, jobs in batch.parts.items()}
     single: dict[tuple[Layout, str], list[Row]] = {}
-    for job_id, layout, row in batch.rows:
-        single.setdefault((layout, job_id), []).append(row)
+    for job_id, layout, record, lists in batch.each_row():
+        single.setdefault((layout, job_id), []).append((record, lists))
     for (layout, job_id), rows in single.items():
         found.setdefault(layout.kind, {})[job_id] = segment_of_rows(layout, rows)
     return found
@@ -128,24 +134,23 @@ def resize(patch: pytest.MonkeyPatch, **changes: Any) -> None:
     patch.setattr(indexes, "DEFAULT_SIZES", replace(sizes(), **changes))
 
 
+def index_with_tables() -> ResultsIndex:
+    """An index in which a job with few results has tables, as a job with many has."""
+    with pytest.MonkeyPatch.context() as patch:
+        resize(patch, small_job_rows=0)
+        return ResultsIndex()
+
+
 def limit_heads(patch: pytest.MonkeyPatch, head_rows: int, base_rows_per_head_row: int | None = None) -> None:
     """Let heads hold fewer rows than usual, so that they compact often."""
-    resize(patch, head_rows=head_rows)
+    resize(patch, head_rows=head_rows, small_job_rows=0)
     if base_rows_per_head_row is not None:
         resize(patch, base_rows_per_head_row=base_rows_per_head_row)
 
 
-def ask_together(index: ResultsIndex, *, small_rows: int, few_changed: int) -> ResultsIndex:
-    """The same index, which searches two jobs or more in one combined table from now on.
-
-    Args:
-        index: an index, before its first search of several jobs.
-        small_rows: how many rows a job of the combined table may have.
-        few_changed: how many of its jobs may change before it is made anew.
-    """
-    sizes = CombineSizes(fewest_jobs=2, known_per_job=10**6, small_rows=small_rows, few_changed=few_changed)
-    held = index.snapshot()
-    held._catalog = Catalog(held._catalog._groups, cache=CombinedCache(sizes))
+def ask_together(index: ResultsIndex) -> ResultsIndex:
+    """The same index, which searches two jobs or more in the combined tables of all jobs from now on."""
+    index._snapshot = index._snapshot._with_shortcuts(replace(index._snapshot._shortcuts, **TOGETHER))
     return index
 
 

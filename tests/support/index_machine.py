@@ -219,7 +219,7 @@ class IndexMachine(RuleBasedStateMachine):
         limit_heads(self.patch, self.head_rows, self.base_rows_per_head_row)
         self.resize()
         self.index = self.new_index()
-        ask_together(self.index, small_rows=100, few_changed=1)
+        ask_together(self.index)
         self.stored: State = {}
         self.spans: dict[str, int | None] = {}
         self.sequence = 0

@@ -20,6 +20,7 @@ from bucketquery.storage.keywords import encode_keywords
 from bucketquery.storage.packed_segment import pack
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table
+from support.all_jobs import of_parts
 
 SPAN_MS: Final = 300_000
 
@@ -192,7 +193,7 @@ def combined_of(source: Snapshot, schema: Schema, sizes: Sizes, rng: random.Rand
     early = [row for row in rows if row["timestamp"] < middle]
     late = [row for row in rows if row["timestamp"] >= middle]
     parts = tuple(_table(part, combined, sizes, rng) for part in (early, late))
-    return AllJobs(combined, parts, labels)
+    return of_parts(combined, parts, labels)
 
 
 def _rows(table: Table, numbers: Any, schema: Schema, label: int | None) -> list[dict[str, Any]]:

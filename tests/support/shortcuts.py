@@ -9,14 +9,14 @@ import pytest
 
 from bucketquery import ResultsIndex
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
-from support.helpers import ask_together, limit_heads, resize
+from support.helpers import limit_heads, resize
 
 #: Three ways to run a search: as users do, with every shortcut that can be taken, without any.
 AS_THEY_ARE, FORCED, OFF = WAYS = ("as they are", "forced", "off")
 
 #: All shortcuts by name, and those that a search of one job without a cursor may take.
 EVERY: Final = frozenset(field.name for field in fields(Shortcuts) if isinstance(field.default, bool))
-OF_ONE: Final = EVERY - {"combined", "deep", "read_ahead"}
+OF_ONE: Final = EVERY - {"combined", "deep", "join", "read_ahead"}
 
 #: Values for the sizes from which on a search takes shortcuts, low enough for tests; one value of each is drawn.
 _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
@@ -30,6 +30,11 @@ _SEARCH_SIZES: Mapping[str, tuple[float, ...]] = {
     "few_counted_jobs": (0, 1, 64),
     "skip_from": (0, 1, 3),
     "ahead_rows": (1, 5, 40, 2_048),
+    "few_jobs": (0, 2, 3),
+    "known_per_job": (10**6,),
+    "joined_per_job": (0, 5, 64),
+    "rows_per_job": (0, 2, 10**9),
+    "sorted_per_job": (0, 2, 10**9),
 }
 
 #: Values for the sizes of storage and value indexes, most of them low enough for tests; one value of each is drawn.
@@ -76,13 +81,6 @@ def force(patch: pytest.MonkeyPatch, rng: Random) -> Shortcuts:
     sizes: dict[str, Any] = {name: rng.choice(lowered) for name, lowered in _SEARCH_SIZES.items()}
     # A cached page would not be searched for again.
     return replace(ALL_SHORTCUTS, top_k=rng.random() < 0.5, **sizes)
-
-
-def combine_few(index: ResultsIndex, way: str, seed: Any) -> None:
-    """If the way is `FORCED`, let an index search a few jobs as one combined table, as it searches many."""
-    if way == FORCED:
-        rng = Random(f"{seed} {way} together")
-        ask_together(index, small_rows=rng.choice((0, 40, 2048)), few_changed=rng.choice((0, 1, 100)))
 
 
 def shortcuts_for(patch: pytest.MonkeyPatch, way: str, seed: Any) -> Shortcuts:

@@ -83,7 +83,7 @@ def swimlane(reader: Any, asked: Parameters) -> ExpectedSwimlane:
     """The swimlane, after a check that its attributes and its body agree."""
     parameters = {"jobs": "_all", **asked}
     now = parameters.pop("now", None)
-    found = reader.swimlane(vars(bucketquery)["SwimlaneQuery"](**parameters), now=now)
+    found = reader.swimlane(bucketquery.SwimlaneQuery(**parameters), now=now)
     lanes, cells, edges = [*found.lanes], [*map(int, found.cells)], [*map(int, found.edges)]
     assert found.scores.shape == (len(lanes), len(cells))
     assert found.sequence == reader.sequence

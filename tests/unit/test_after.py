@@ -18,6 +18,7 @@ from support.helpers import (
     STEP,
     ask_together,
     bucket,
+    index_with_tables,
     lead_by_value,
     limit_heads,
     record,
@@ -129,7 +130,7 @@ def test_levels_of_integers_are_walked(desc: bool, monkeypatch: pytest.MonkeyPat
 
 def test_the_head_is_read_before_a_page_is_called_the_last() -> None:
     """The last matches of the order lie in the head: no page before them is the last one."""
-    index = ResultsIndex()
+    index = index_with_tables()
     index.upsert([bucket(2 * row, anomaly_score=50.0 + row) for row in range(20)])
     index.upsert([bucket(5, anomaly_score=1.0)])
     assert view_of(index).head.length
@@ -336,7 +337,7 @@ def test_long_texts_are_cut_and_found_again() -> None:
         for combined in (False, True):
             index = ResultsIndex()
             if combined:
-                ask_together(index, small_rows=100, few_changed=10)
+                ask_together(index)
             for job_id in jobs:
                 index.upsert(
                     [
@@ -418,7 +419,7 @@ def test_influencers_of_several_jobs_are_walked() -> None:
         )
     for combined in (False, True):
         if combined:
-            ask_together(index, small_rows=100, few_changed=10)
+            ask_together(index)
         for sort in ("influencer_score", "timestamp", "influencer_field_value", "job_id"):
             for desc in (False, True):
                 for size in (1, 2, 4):

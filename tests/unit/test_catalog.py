@@ -9,9 +9,7 @@ from bucketquery.errors import UnknownJob
 from bucketquery.index import ResultsIndex
 from bucketquery.jobs import catalog as catalogs
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.jobs.combined_cache import CombinedCache, CombineSizes
 from bucketquery.jobs.job import Job
-from bucketquery.model.schema import BUCKET
 from bucketquery.results.commit import Commit
 from support.helpers import JOB, bucket, table
 
@@ -93,7 +91,7 @@ def test_a_commit_to_one_job_copies_one_shard() -> None:
     index.upsert([bucket(1, job_id="job6"), bucket(1, job_id="job7")])
     after = index.snapshot()._catalog
     assert copied(before, after) <= 2
-    assert before.get("job8") is after.get("job8")
+    assert before.stored("job8") is after.stored("job8")
 
 
 def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
@@ -106,39 +104,6 @@ def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
     assert [*old.with_jobs(jobs("a", "c")).ids] == ["a", "b", "c"]
     assert [*old.without("a").ids] == ["b"]
     assert [*old.ids] == ["a", "b"]
-
-
-def test_later_catalogues_share_the_cache_of_combined_tables() -> None:
-    """All commits of an index share one cache and its sizes. A new catalogue has a new cache with the default sizes."""
-    cache = CombinedCache(CombineSizes(fewest_jobs=2, few_changed=5))
-    catalog = Catalog(cache=cache).with_jobs(jobs("a", "b", "c"))
-    (split,) = catalog.combine(("a", "b"), BUCKET) or ()
-    writes: list[Callable[[Catalog], Catalog]] = [
-        lambda found: found.with_jobs(jobs("d")),
-        lambda found: found.with_jobs(jobs("a", "e")),
-        lambda found: found.without("c"),
-    ]
-    for write in writes:
-        catalog = write(catalog)
-        (again,) = catalog.combine(("a", "b"), BUCKET) or ()
-        assert again.combined is split.combined
-    assert Catalog().with_jobs(jobs("a", "b")).combine(("a", "b"), BUCKET) is None
-
-
-def test_a_write_drops_a_combined_table_that_no_search_would_use() -> None:
-    """With ``few_changed=0`` one changed job is too many, whether jobs are put or deleted."""
-    writes: list[Callable[[Catalog], Catalog]] = [
-        lambda found: found.with_jobs(jobs("new")),
-        lambda found: found.with_jobs(jobs("new", "newer")),
-        lambda found: found.without("a"),
-    ]
-    for write in writes:
-        cache = CombinedCache(CombineSizes(fewest_jobs=2, few_changed=0))
-        catalog = Catalog(cache=cache).with_jobs(jobs("a", "b", "c"))
-        catalog.combine(("a", "b"), BUCKET)
-        assert cache.entries
-        write(catalog)
-        assert not cache.entries
 
 
 FAULTS: list[Callable[[Catalog], Any]] = [

@@ -126,6 +126,8 @@ class Selections:
 
     def __init__(self, changes: TableChanges) -> None:
         self.counts = changes.counts
+        self.kind = changes.kind
+        self.rows_after = changes.rows_after
         self.inserted = changes.inserted
         self.replaced = changes.replaced
         self.deleted = changes.deleted

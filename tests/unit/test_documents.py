@@ -530,3 +530,25 @@ def test_a_host_gives_something_iterable() -> None:
         with pytest.raises(InvalidDocument) as caught:
             read_display_fields(documents, BUCKET, [(JOB, 0, SPAN_S)], [False])  # type: ignore[arg-type] # the fault
         assert caught.value.field == "documents"
+
+
+@pytest.mark.parametrize("shift", [0, 1, CHUNK // 2, CHUNK])
+def test_jobs_that_come_again_in_a_later_chunk_have_one_code(shift: int) -> None:
+    """All ids of a chunk may be new, known, or either. Each job has all its results."""
+    first = [bucket(0, job_id=f"job{number}") for number in range(CHUNK)]
+    later = [bucket(1, job_id=f"job{number + shift}") for number in range(CHUNK)]
+    found = segments_of(read_documents([*first, *later, bucket(2, job_id="job5")], None))["bucket"]
+    assert len(found) == CHUNK + shift
+    assert {job_id: some.length for job_id, some in found.items()} == {
+        f"job{number}": (number < CHUNK) + (number >= shift) + (number == 5) for number in range(CHUNK + shift)
+    }
+
+
+@pytest.mark.parametrize("bad", [{"job_id": "a b"}, {"job_id": "-a"}, {"job_id": ""}, {"job_id": "a" * 256}])
+def test_the_first_bad_id_of_many_new_ones_is_named(bad: dict[str, Any]) -> None:
+    """Many ids are checked together, and an invalid one is then looked for."""
+    documents = [bucket(0, job_id=f"job{number}") for number in range(2 * CHUNK)]
+    documents[CHUNK + 7] = {**documents[0], **bad}
+    with pytest.raises(InvalidDocument) as caught:
+        read_documents(documents, None)
+    assert caught.value.field == f"documents[{CHUNK + 7}].job_id"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, ResultsIndex
-from support.helpers import FULL, JOB, SPAN_S, STEP, bucket, lead_by_value, table_of
+from support.helpers import FULL, JOB, SPAN_S, STEP, bucket, index_with_tables, lead_by_value, table_of
 
 MANY = 100_000
 DAY = 86_400_000
@@ -32,7 +32,7 @@ def many() -> ResultsIndex:
 @pytest.fixture(scope="module")
 def few() -> ResultsIndex:
     """An index whose base alternates empty and full buckets, with one deleted row and a head of three rows."""
-    found = ResultsIndex()
+    found = index_with_tables()
     found.upsert([bucket(row, **(FULL if row % 2 else {})) for row in range(20)])
     found.upsert([bucket(11, event_count=9), bucket(12, bucket_span=60, **FULL), bucket(30, is_interim=True)])
     assert len(table_of(found).rows.deleted) == 1
@@ -144,7 +144,7 @@ def test_an_explanation_is_immutable_and_pickled_with_its_page(many: ResultsInde
 @pytest.mark.parametrize(("sort", "found_by"), [("event_count", "order"), ("scheduled_events", "scan")])
 def test_a_cached_answer_explains_that_it_read_no_rows(sort: str, found_by: str) -> None:
     """From the second search in the same order on, the path is ``cache``, until the results change."""
-    index = ResultsIndex()
+    index = index_with_tables()
     index.upsert_columns(
         {"timestamp": np.arange(5_000) * STEP, "bucket_span": SPAN_S, "event_count": np.arange(5_000) * 7 % 5_000},
         job_id=JOB,

@@ -14,7 +14,7 @@ def test_a_first_page_ends_where_the_count_says() -> None:
     query = BucketQuery(jobs=JOB, size=2)
     first = index.search(query)
     assert first._facts.rest is None
-    assert Rest(None, None, None) == BY_COUNT
+    assert Rest(None, None) == BY_COUNT
     second = index.search(query, after=first.cursor)
     third = index.search(query, after=second.cursor)
     assert (second._facts.rest, third._facts.rest) == (Rest(has_more=True), Rest(has_more=False))

@@ -38,6 +38,7 @@ from support.helpers import (
     limit_heads,
     moved,
     record,
+    resize,
     rows,
     stored,
     table_of,
@@ -221,7 +222,7 @@ def test_an_index_after_deletes_is_one_without_the_results(seed: int, monkeypatc
     limit_heads(monkeypatch, 4)
     lead_by_value(monkeypatch)
     rng = Random(seed)
-    index = ask_together(ResultsIndex(), small_rows=10**6, few_changed=1)
+    index = ask_together(ResultsIndex())
     held: dict[tuple[Any, ...], dict[str, Any]] = {}
     older: list[tuple[Snapshot, list[Any]]] = []
     jobs = ("a", "b", "c")
@@ -295,10 +296,11 @@ def test_a_commit_replaces_the_tables_of_changed_jobs_only() -> None:
     """A job without a change keeps its table."""
     index = ResultsIndex()
     index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
-    before = {job_id: table_of(index, job_id) for job_id in "abc"}
+    before = {job_id: index.snapshot()._catalog.stored(job_id) for job_id in "abc"}
     commit = index.upsert([bucket(0, job_id="a"), bucket(0, job_id="b", event_count=1), bucket(1, job_id="c")])
     assert commit == Commit(sequence=2, inserted=1, replaced=1, unchanged=1)
-    assert [table_of(index, job_id) is before[job_id] for job_id in "abc"] == [True, False, False]
+    after = index.snapshot()._catalog
+    assert [after.stored(job_id) is before[job_id] for job_id in "abc"] == [True, False, False]
 
 
 def test_two_kinds_are_written_in_one_commit() -> None:
@@ -335,6 +337,7 @@ def test_two_kinds_are_written_in_one_commit() -> None:
 
 def test_rows_of_a_failed_write_are_not_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fails after an append in place publishes nothing, and the next write is correct."""
+    resize(monkeypatch, small_job_rows=0)
     index = ResultsIndex()
     index.upsert([*rows(0, 39, **FULL), *rows(0, 39, job_id="zoo", **FULL)])
     index.upsert([bucket(39, **FULL), bucket(39, job_id="zoo", **FULL)])
@@ -467,8 +470,9 @@ def test_a_job_is_known_until_it_is_deleted() -> None:
     old.check()
 
 
-def test_putting_a_job_again_keeps_its_buckets() -> None:
+def test_putting_a_job_again_keeps_its_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Putting a job again replaces its span, also with None."""
+    resize(monkeypatch, small_job_rows=0)
     index = ResultsIndex()
     index.upsert(rows(0, 5))
     table = table_of(index)

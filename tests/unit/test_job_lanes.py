@@ -10,6 +10,7 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET
 from bucketquery.search.job_lanes import LanesOfAllJobs, LanesOfTables, LaneWindow, job_lanes
 from bucketquery.storage.table import Table
+from support.all_jobs import of_parts
 from support.helpers import lead_by_value, sizes
 from support.lanes import ON_FEW_ROWS
 
@@ -37,12 +38,13 @@ def made(hours: Rows) -> tuple[ResultsIndex, AllJobs]:
             [{"job_id": job, "timestamp": hour, "bucket_span": 60, "anomaly_score": hour} for hour in own],
             kind="bucket",
         )
-    combined = AllJobs.of(BUCKET, index.snapshot()._catalog)
+    combined = index.snapshot()._catalog.all_jobs(BUCKET)
+    assert combined is not None
     parts = [
         Table(table.base.with_sizes(sizes()), table.deleted, table.head.with_sizes(sizes()), table._interim)
         for table in combined.parts
     ]
-    return index, combined._replace(parts=tuple(parts))
+    return index, of_parts(combined.schema, parts, combined.labels)
 
 
 @pytest.mark.usefixtures("leading")

@@ -19,7 +19,7 @@ def catalog_of(**groups: tuple[str, ...]) -> Catalog:
     """A catalogue of jobs with these groups."""
     catalog = Catalog()
     for job_id, names in groups.items():
-        catalog = catalog.with_job(Job(job_id, groups=names))
+        catalog = catalog.with_job(job_id, Job(job_id, groups=names))
     return catalog
 
 
@@ -56,8 +56,8 @@ def test_writes_share_what_is_known() -> None:
     catalog = catalog_of(a=("x",), b=("x", "y"))
     found = catalog.select(("x",), "jobs")
     assert catalog.with_jobs({"a": Job("a", 60, groups=("x",))}).select(("x",), "jobs") is found
-    assert catalog.with_job(Job("a", 60, groups=("x",))).select(("x",), "jobs") is found
-    regrouped = catalog.with_job(Job("a", groups=("y",)))
+    assert catalog.with_job("a", Job("a", 60, groups=("x",))).select(("x",), "jobs") is found
+    regrouped = catalog.with_job("a", Job("a", groups=("y",)))
     assert regrouped.ids is catalog.ids
     assert [regrouped.select((name,), "jobs").ids for name in "xy"] == [("b",), ("a", "b")]
     assert catalog.select(("x",), "jobs").ids == ("a", "b")
@@ -73,11 +73,14 @@ def test_groups_of_many_jobs_are_found_together() -> None:
     """A few members are looked up one by one, many by a dict; the ranks are the same."""
     jobs = {f"job{number:03}": Job(f"job{number:03}") for number in range(400)}
     catalog = (
-        Catalog().with_jobs(jobs).with_job(Job("job399", groups=("few",))).with_job(Job("job001", groups=("few",)))
+        Catalog()
+        .with_jobs(jobs)
+        .with_job("job399", Job("job399", groups=("few",)))
+        .with_job("job001", Job("job001", groups=("few",)))
     )
     assert catalog.select(("few",), "jobs").ids == ("job001", "job399")
     for job_id in [*jobs][:200]:
-        catalog = catalog.with_job(Job(job_id, groups=("many",)))
+        catalog = catalog.with_job(job_id, Job(job_id, groups=("many",)))
     assert catalog.select(("many",), "jobs").ids == tuple(jobs)[:200]
     catalog.check()
 

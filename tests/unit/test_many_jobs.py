@@ -9,16 +9,15 @@ import pytest
 
 from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
 from bucketquery.errors import LimitExceeded, NotFound, UnknownJob
-from bucketquery.model.schema import Int64s
 from bucketquery.queries.queries import AnyQuery, resolve
-from bucketquery.search import many_jobs as many
+from bucketquery.search import job_by_job
 from bucketquery.search.many_jobs import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import Shortcuts
-from bucketquery.storage.selection import Selection
 from bucketquery.testing import evaluate
-from support.helpers import STEP, ask_together, bucket, limit_heads, record
-from support.shortcuts import only, take
+from support.all_jobs import cut_all_jobs
+from support.helpers import STEP, TOGETHER, ask_together, bucket, limit_heads, record
+from support.shortcuts import EVERY, only, take
 
 Document = dict[str, Any]
 
@@ -78,20 +77,24 @@ def random_query(rng: Random) -> BucketQuery:
     )
 
 
-@pytest.mark.parametrize("shortcuts", [(), ("combined",), ("deep",), ("combined", "deep")], ids=str)
-@pytest.mark.parametrize("few_changed", [0, 1_000])
+@pytest.mark.parametrize(
+    "shortcuts",
+    [(), ("combined",), ("deep",), ("join",), ("combined", "deep"), ("combined", "join", "deep"), (*EVERY,)],
+    ids=lambda names: "-".join(sorted(names)),
+)
 def test_a_query_of_many_jobs_has_the_answer_of_a_single_table(
-    shortcuts: Sequence[str], few_changed: int, monkeypatch: pytest.MonkeyPatch
+    shortcuts: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shortcuts do not change the answer.
 
-    Jobs may be combined or searched one by one, and the search for a deep page may skip earlier rows.
+    Jobs may be searched in combined tables, joined, or searched one by one, and the search for a deep page may skip
+    earlier rows. Combined tables have several parts.
     """
     limit_heads(monkeypatch, 4)
     for seed in range(6):
         rng = Random(seed)
-        index = ask_together(ResultsIndex(), small_rows=20, few_changed=few_changed)
-        take(index, replace(only(shortcuts), deep_from=2))
+        cut_all_jobs(monkeypatch, seed)
+        index = take(ResultsIndex(), replace(only(shortcuts), deep_from=2, joined_per_job=20, **TOGETHER))
         for job_id in JOBS:
             index.put_job(job_id)
         stored: list[Document] = []
@@ -108,9 +111,7 @@ def test_the_job_is_the_last_key_of_all_kinds(kind: type[RecordQuery | Influence
     """The job is compared in the direction of the query. It is the first key if the query sorts by `job_id`."""
     result = "record" if kind is RecordQuery else "influencer"
     for together in (False, True):
-        index = ResultsIndex()
-        if together:
-            ask_together(index, small_rows=100, few_changed=1)
+        index = ask_together(ResultsIndex()) if together else ResultsIndex()
         index.upsert([bucket(row, job_id=job_id, result_type=result) for row in (1, 0) for job_id in ("b", "c", "a")])
         for desc, sort, order in (
             (False, "timestamp", "a0 b0 c0 a1 b1 c1"),
@@ -124,11 +125,9 @@ def test_the_job_is_the_last_key_of_all_kinds(kind: type[RecordQuery | Influence
 
 
 def test_the_first_unknown_job_is_named() -> None:
-    """Jobs may be combined or not. A combined table may still hold results of a deleted job."""
+    """Jobs may be searched together or not."""
     for together in (False, True):
-        index = ResultsIndex()
-        if together:
-            ask_together(index, small_rows=100, few_changed=1_000)
+        index = ask_together(ResultsIndex()) if together else ResultsIndex()
         index.upsert([bucket(0, job_id=job_id) for job_id in ("a", "b", "c")])
         assert index.search(BucketQuery(jobs=["b", "a", "c"])).count == 3
         index.delete_job("c")
@@ -153,7 +152,7 @@ def test_a_deep_page_by_time_does_not_list_earlier_rows(monkeypatch: pytest.Monk
         sizes.append(len(found[0]))
         return found
 
-    monkeypatch.setattr(many, "search", measured)
+    monkeypatch.setattr(job_by_job, "search", measured)
     for desc in (False, True):
         page = index.search(BucketQuery(jobs=["a", "b"], from_=4_001, size=3, desc=desc))
         row = 999 if desc else 2_000
@@ -168,35 +167,18 @@ def test_a_deep_page_by_time_does_not_list_earlier_rows(monkeypatch: pytest.Monk
     assert max(sizes) <= 4
 
 
-def test_a_scan_copies_a_limited_number_of_rows_at_a_time() -> None:
+@pytest.mark.parametrize("together", [False, True])
+def test_a_scan_reads_a_limited_number_of_rows_at_a_time(together: bool) -> None:
     """With this limit, a scan of millions of rows does not hold all of them at once."""
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=job_id) for row in range(5) for job_id in ("a", "b")])
     query = BucketQuery(jobs=["a", "b"], desc=True)
     catalog, resolved = index.snapshot()._catalog, resolve(query, lambda: 0)
-    shortcuts = Shortcuts(scan_rows=4)
+    shortcuts = Shortcuts(scan_rows=4, **(TOGETHER if together else {}))
     parts = list(scan_jobs(catalog, catalog.select(query.jobs, "jobs"), resolved, shortcuts))
-    assert [len(part.job_ids) for part in parts] == [4, 4, 2]
+    assert sorted(len(part.job_ids) for part in parts) == [2, 4, 4]
     scanned = [(found.job_id, found.timestamp // STEP) for found in take(index, shortcuts).scan(query)]
     assert scanned == [(job_id, row) for row in (4, 3, 2, 1, 0) for job_id in ("b", "a")]
-
-
-def test_each_row_is_located_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page locates only its own rows in their tables. A scan locates each row once, over all its parts."""
-    placed: list[int] = []
-    places = many._Group.places
-
-    def counted(group: many._Group, rows: Selection, positions: Int64s) -> Any:
-        placed.append(len(positions))
-        return places(group, rows, positions)
-
-    monkeypatch.setattr(many._Group, "places", counted)
-    index = take(ResultsIndex(), Shortcuts(scan_rows=7))
-    index.upsert([bucket(row, job_id=job_id) for job_id in ("a", "b") for row in range(50)])
-    query = BucketQuery(jobs=["a", "b"], size=10)
-    assert len(index.search(query)) == sum(placed) == 10
-    placed.clear()
-    assert len(list(index.scan(query))) == sum(placed) == 100
 
 
 def test_each_bucket_has_the_records_of_its_own_job() -> None:
@@ -217,7 +199,7 @@ def test_each_bucket_has_the_records_of_its_own_job() -> None:
     bodies = index.search(query).to_dict()["buckets"]
     assert [[each["job_id"] for each in found.get("records", [])] for found in bodies] == [["a", "a"], ["b"], [], ["b"]]
     catalog = index.snapshot()._catalog
-    rows, _, _ = search_jobs(catalog, catalog.select(query.jobs, "jobs"), resolve(query, lambda: 0))
+    rows, *_ = search_jobs(catalog, catalog.select(query.jobs, "jobs"), resolve(query, lambda: 0))
     records, ends = expand_jobs(catalog, rows, exclude_interim=False, most=4).records
     assert (len(records), ends) == (4, [0, 2, 3, 3, 4])
     with pytest.raises(LimitExceeded, match="would bring 4 records to one page, more than 3"):
@@ -246,7 +228,7 @@ def test_rows_read_of_a_deep_page_include_those_of_its_counts(desc: bool, monkey
         compared.append(found[2].rows_read)
         return found
 
-    monkeypatch.setattr(many, "search", measured)
+    monkeypatch.setattr(job_by_job, "search", measured)
     query = BucketQuery(jobs=["a", "b"], anomaly_score=1, size=10, desc=desc)
     pages = [index.search(query.replace(from_=from_)) for from_ in (1_000, 1_001)]
     shallow, deep = [page.explain()["rows_read"] for page in pages]

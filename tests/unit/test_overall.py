@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from bucketquery import InvalidQuery, OverallBuckets, ResultsIndex, Snapshot
-from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.job_labels import JobLabels
-from bucketquery.model.schema import BUCKET
+from bucketquery.model.schema import BUCKET, COMBINED
 from bucketquery.queries.overall import overall_question
 from bucketquery.search import overall as room
 from bucketquery.search.longest_span import longest_span
 from bucketquery.search.slot_sources import RowSizes, SelectedLabels, of_selected
 from bucketquery.search.slots import SlotSizes
 from bucketquery.storage.table import Table
+from support.all_jobs import of_parts
 
 Cell = tuple[int, float, dict[str, float], bool]
 Found = list[tuple[int, int, float, list[tuple[str, float]], bool]]
@@ -201,7 +201,8 @@ def test_every_way_gives_the_answer_of_the_plain_loop(seed: int) -> None:
 
 def in_parts(catalog: Catalog, chance: random.Random) -> None:
     """Give a catalogue the tables of all jobs in three parts, with late rows, deleted rows and interim rows."""
-    every = AllJobs.of(BUCKET, catalog)
+    every = Catalog.all_jobs(catalog, BUCKET)
+    assert every is not None
     (whole,) = every.parts
     length = whole.length
     cuts = sorted(chance.randint(0, length) for _ in range(2))
@@ -215,7 +216,7 @@ def in_parts(catalog: Catalog, chance: random.Random) -> None:
         base = base.rescore(was, np.array([chance.choice([0.0, 50.0, 100.0]) for _ in was]))
         interim = np.setdiff1d(base.column("is_interim").nonzero()[0], was)
         parts.append(Table(base, was, whole.base.select(rows[in_head]), interim))
-    made = every._replace(parts=tuple(parts))
+    made = of_parts(every.schema, parts, every.labels)
     catalog.__dict__["all_jobs"] = lambda _schema: made
 
 
@@ -254,7 +255,8 @@ def test_selected_jobs_may_have_no_label() -> None:
     """A job without results may have none, and then no row is selected. All labels of a prefix are a range."""
     index = index_of(*(bucket(name, 0, 5.0) for name in ("a-1", "a-2", "b-1", "b-2")))
     catalog = index.snapshot()._catalog
-    every = AllJobs.of(BUCKET, catalog)
+    every = catalog.all_jobs(BUCKET)
+    assert every is not None
     base = every.parts[0].base
     ranges = []
     for names, rows in ((("a-1", "a-2"), [0, 1]), (("a-1", "b-1"), [0, 2])):
@@ -262,7 +264,7 @@ def test_selected_jobs_may_have_no_label() -> None:
         ranges.append(labels.is_range)
         assert of_selected(labels, base, np.arange(4)).tolist() == rows  # type: ignore[union-attr] # an array
     assert ranges == [True, False]
-    nobody = SelectedLabels.of(every._replace(labels=JobLabels([])), catalog.select(["a-1"], "jobs"))
+    nobody = SelectedLabels.of(of_parts(every.schema, every.parts, JobLabels([])), catalog.select(("a-1",), "jobs"))
     assert not len(of_selected(nobody, base, slice(0, 4)))  # type: ignore[arg-type] # an array
     assert of_selected(None, base, slice(0, 4)) == slice(0, 4)
 
@@ -330,7 +332,7 @@ def test_the_longest_span_of_many_jobs_is_found_in_every_way() -> None:
         catalog = index.snapshot()._catalog
         own = {"a": 60, "b": 600, "c": 0, "d": 0} | given
         for names in ("abcd", "ab", "cd", "a", "dbca"):
-            selected = catalog.select([*names], "job_id")
+            selected = catalog.select((*names,), "job_id")
             expected = max(own[name] for name in names)
             assert longest_span(catalog, selected) == longest_span(catalog, selected, few_jobs=0) == expected
 
@@ -341,7 +343,7 @@ def test_tables_of_all_jobs_may_have_no_part() -> None:
     for name in "ab":
         index.put_job(name, bucket_span=60)
     snapshot = index.snapshot()
-    nothing = AllJobs.of(BUCKET, ())._replace(parts=())
+    nothing = of_parts(COMBINED[BUCKET.kind], (), JobLabels([]))
     snapshot._catalog.__dict__["all_jobs"] = lambda _schema: nothing
     for top_n, overall_score in ((1, 0), (2, 0), (1, 5), (2, 5)):
         assert not asked(snapshot, SIZES["common"], ["a", "b"], top_n=top_n, overall_score=overall_score)
@@ -349,7 +351,7 @@ def test_tables_of_all_jobs_may_have_no_part() -> None:
         index.put_job(name)
     snapshot = index.snapshot()
     snapshot._catalog.__dict__["all_jobs"] = lambda _schema: nothing
-    assert longest_span(snapshot._catalog, snapshot._catalog.select(["a", "b"], "jobs"), few_jobs=0) == 0
+    assert longest_span(snapshot._catalog, snapshot._catalog.select(("a", "b"), "jobs"), few_jobs=0) == 0
 
 
 def test_a_shorter_span_is_refused() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidDocument, InvalidQuery, ResultsIndex
+from bucketquery.storage.selection import Selection
 from support.helpers import (
     JOB,
     SPAN_S,
@@ -16,6 +17,7 @@ from support.helpers import (
     WRITERS,
     assert_bytes_are_the_body,
     bucket,
+    index_with_tables,
     record,
     rows,
     table_of,
@@ -59,7 +61,7 @@ DTYPE_KINDS = {
 @pytest.fixture(scope="module")
 def index() -> ResultsIndex:
     """An index whose base alternates empty and full buckets, with one deleted row and a head of three rows."""
-    found = ResultsIndex()
+    found = index_with_tables()
     found.upsert([bucket(row, **(FULL if row % 2 else {})) for row in range(20)])
     found.upsert([bucket(11, event_count=9), bucket(12, bucket_span=60, **FULL), bucket(30, is_interim=True)])
     assert len(table_of(found).rows.deleted) == 1
@@ -186,7 +188,9 @@ def test_columns_of_a_page_are_read_only(page: BucketPage, name: str) -> None:
         column.flags.writeable = True
     with pytest.raises(ValueError, match="read-only"):
         column[...] = 0
-    held = page._rows.view.base.columns
+    rows = page._rows
+    assert isinstance(rows, Selection)
+    held = rows.view.base.columns
     assert not any(np.shares_memory(column, array) for array in held.values() if column.dtype.kind != "O")
 
 

@@ -105,6 +105,8 @@ def test_a_segment_stores_its_postings(monkeypatch: pytest.MonkeyPatch) -> None:
     (made,) = row_groups(later, NAME, VALUE, 0, 9)
     assert made.postings.covered == 9
     assert found(before, 0, 6) == {"a": [0, 2, 4], "b": [1, 3, 5]}
+    for each in (before, after, later):
+        each.check()
     assert later.value_index_nbytes() >= made.postings.nbytes()
 
 

@@ -1,12 +1,14 @@
 """Copies of single rows: a copy has the values and lists of its row, from any segment."""
 
+import pytest
+
 from bucketquery import ResultsIndex
 from bucketquery.model.schema import BUCKET, RECORD
 from bucketquery.storage.packed_rows import PackedColumns
-from bucketquery.storage.row_copies import copy_rows, segment_row
+from bucketquery.storage.row_copies import copy_rows, find_all, find_row, segment_row
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.selection import Selection
-from support.helpers import FULL, STEP, bucket, record, segment, table, table_of
+from support.helpers import FULL, STEP, all_rows, bucket, record, resize, segment, table, table_of
 
 
 def test_a_row_of_a_table_is_found_in_base_or_head() -> None:
@@ -15,6 +17,38 @@ def test_a_row_of_a_table_is_found_in_base_or_head() -> None:
     assert (of.base.length, of.head.length) == (2, 1)
     for either in (of, of.rows):
         assert [segment_row(either, row) for row in range(3)] == [(of.base, 0), (of.base, 1), (of.head, 0)]
+
+
+@pytest.mark.parametrize("packed_rows", [0, 64])
+def test_results_are_found_by_their_identities(packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one and together, in packed rows and in arrays, in base and head; the newest version is found."""
+    resize(monkeypatch, packed_rows=packed_rows)
+    spans = (60, 300, 900)
+    buckets = table(
+        [bucket(row, bucket_span=span, event_count=1) for row in (0, 1, 3) for span in spans],
+        [bucket(2), bucket(1, bucket_span=61), bucket(3, event_count=2), bucket(0, is_interim=True, event_count=2)],
+    )
+    texts = (None, "", "a", "b")
+    records = table(
+        [record(row, detector, by_field_value=by) for row in (0, 2) for detector in range(3) for by in texts],
+        [record(1, 5, by_field_value="new"), record(0, 1, by_field_value="newer"), record(2, 2, is_interim=True)],
+        schema=RECORD,
+    )
+    for of in (buckets, records):
+        assert of.head.length
+        rows = Selection(of.rows, all_rows(of.rows))
+        names = of.base.schema.identity
+        identities = list(zip(*(rows.column(name).tolist() for name in names), strict=True))
+        numbers = find_all(of, [rows.column(name) for name in names]).tolist()
+        found = rows.rows
+        assert not isinstance(found, slice)
+        assert numbers == found.tolist()
+        assert [find_row(of, identity) for identity in identities] == [segment_row(of, row) for row in numbers]
+    for missing in ((0, 61), (2**40, 60), (0, 901), (STEP, 62)):
+        with pytest.raises(AssertionError, match="has the result"):
+            find_row(buckets, missing)
+    with pytest.raises(AssertionError, match="has the result"):
+        find_row(records, (0, 300, 0, "unknown", None, None))
 
 
 def packed_buckets() -> Segment:

@@ -84,7 +84,7 @@ def test_ties_of_another_job_come_behind_by_the_job(desc: bool) -> None:
 @pytest.mark.parametrize("desc", [False, True])
 def test_jobs_of_a_combined_table_are_walked(sort: str, desc: bool) -> None:
     """Many jobs have a bucket of one instant and span; pages end between them, in windows and with a threshold."""
-    index = ask_together(ResultsIndex(), small_rows=100, few_changed=100)
+    index = ask_together(ResultsIndex())
     jobs = ["c", "a", "e", "b", "d"]
     for job_id in jobs:
         index.upsert(
@@ -106,14 +106,14 @@ def test_a_key_of_a_deleted_job_lies_between_others() -> None:
     """A combined table does not have the job of the key."""
     jobs = ["a", "b", "c"]
     for desc in (False, True):
-        index = ask_together(ResultsIndex(), small_rows=100, few_changed=100)
+        index = ask_together(ResultsIndex())
         for job_id in jobs:
             index.upsert([bucket(row, job_id=job_id) for row in range(2)])
         query = BucketQuery(jobs=jobs, desc=desc, size=2)
         cursor = index.search(query).cursor
         index.delete_job("b")
         index.put_job("b")
-        fresh = ask_together(ResultsIndex(), small_rows=100, few_changed=100)
+        fresh = ask_together(ResultsIndex())
         for job_id in ("a", "c"):
             fresh.upsert([bucket(row, job_id=job_id) for row in range(2)])
         fresh.put_job("b")

@@ -82,7 +82,9 @@ def test_all_jobs_are_counted_as_one_table_if_they_are_many() -> None:
         jobs = index.jobs()[left_out:]
         selected = catalog.select(jobs, "jobs")
         tables = list(tables_to_count(catalog, selected, schema))
-        assert (tables == list(catalog.all_jobs(schema).parts)) is is_one
+        every = catalog.all_jobs(schema)
+        assert every is not None
+        assert (tables == list(every.parts)) is is_one
         assert sum(found.length for found in tables) == 70 - left_out
         counts = index.threshold_counts(BucketQuery(jobs=jobs, start=5 * STEP), [0, 60])
         assert counts.tolist() == [65, 10]

@@ -9,7 +9,8 @@ import pytest
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.answers import run
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.search.many_jobs import CopiedRows, expand_jobs
+from bucketquery.search.job_rows import JobRows
+from bucketquery.search.many_jobs import expand_jobs
 from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from support.helpers import JOB, STEP, bucket, record
 from support.shortcuts import EVERY, only, take
@@ -102,7 +103,7 @@ def test_a_scan_of_several_jobs_expands_some_buckets_at_once(monkeypatch: pytest
         index.upsert(record(row, job_id=job_id) for row in range(5))
     expanded: list[int] = []
 
-    def watched(catalog: Catalog, found: CopiedRows, **named: Any) -> Any:
+    def watched(catalog: Catalog, found: JobRows, **named: Any) -> Any:
         expanded.append(len(found.job_ids))
         return expand_jobs(catalog, found, **named)
 

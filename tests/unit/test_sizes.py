@@ -5,9 +5,9 @@ from random import Random
 
 import pytest
 
-from bucketquery import BucketQuery, ResultsIndex
+from bucketquery import ResultsIndex
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
-from support.helpers import ask_together, bucket, record, resize, rows, sizes
+from support.helpers import bucket, record, resize, rows, sizes
 
 
 def test_sizes_cannot_be_changed() -> None:
@@ -38,16 +38,6 @@ def test_an_index_passes_its_sizes_to_all_tables(one_by_one: int, packed: int, m
         assert job is not None
         assert {kind for kind, table in job.tables.items() if table.base.sizes is not own} == set()
     assert own is not DEFAULT_SIZES
-
-
-def test_a_combined_table_has_the_sizes_of_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The base and the head of the combined table have the sizes. So it has value indexes although its rows are few."""
-    resize(monkeypatch, value_index_rows=1)
-    index = ask_together(ResultsIndex(), small_rows=100, few_changed=1)
-    index.upsert([bucket(row, job_id=job_id, anomaly_score=row) for job_id in ("a", "b") for row in range(20)])
-    index.search(BucketQuery(jobs=("a", "b"), anomaly_score=15, size=1))
-    combined = index.snapshot()._catalog._cache.entries["bucket"].combined
-    assert combined._table.base.sizes is combined._table.head.sizes is sizes()
 
 
 def influencer(row: int) -> dict[str, object]:

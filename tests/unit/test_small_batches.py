@@ -80,7 +80,7 @@ def test_the_last_of_one_identity_wins() -> None:
     documents = [bucket(5), bucket(1, event_count=1), bucket(1, job_id="db"), bucket(1, event_count=2), bucket(0)]
     batch = read_small_batch(documents, None, keep=True)
     assert batch is not None
-    assert [job_id for job_id, _, _ in batch.rows] == ["db", JOB, JOB, JOB]
+    assert [job_id for job_id, *_ in batch.each_row()] == ["db", JOB, JOB, JOB]
     web = segments_of(batch)["bucket"][JOB]
     web.check()
     assert [row_of(web, at)[4] for at in range(3)] == [None, 2, None]

@@ -24,7 +24,7 @@ from bucketquery.arrays.sorted_arrays import lower_bound
 from bucketquery.model.schema import SCHEMAS
 from bucketquery.storage import view as views
 from bucketquery.storage.table import Table
-from support.helpers import JOB, PATIENCE_S, SPAN_S, STEP, bucket, limit_heads, rows, table_of
+from support.helpers import JOB, PATIENCE_S, SPAN_S, STEP, bucket, limit_heads, resize, rows, table_of
 
 
 @pytest.fixture
@@ -217,6 +217,7 @@ def test_stats_equal_the_sum_over_all_tables_after_any_write(monkeypatch: pytest
 
 def test_stats_read_only_jobs_that_may_have_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first call reads every job. A later call reads only jobs that share a shard with a changed job."""
+    resize(monkeypatch, small_job_rows=0)
     index = ResultsIndex()
     index.upsert([bucket(row, job_id=f"job{row}") for row in range(3_000)])
     tables_read: list[Table] = []

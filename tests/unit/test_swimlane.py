@@ -92,6 +92,7 @@ def test_a_swimlane_is_that_of_plain_loops(by: str, way: str, monkeypatch: pytes
             for _ in range(8):
                 query = random_query(rng, by=by)
                 assert asked(index, query, way) == expected(index, query), query
+            index.check()
 
 
 def lanes(scores: dict[str, list[float | None]], **fields: Any) -> ResultsIndex:

@@ -425,6 +425,8 @@ def test_put_and_upsert_place_a_single_row_alike(limit: int, packed_rows: int, m
         one_by_one_table, old = older.put(row, layout())
         pairs = [] if one_by_one_table is older else [(old, row)]
         changes = RowChanges(layout(), pairs, 1 - len(pairs))
+        (after,), is_stored = changes.rows_after()
+        assert (changes.kind, after.length, is_stored) == ("bucket", len(pairs), True)
         assert_changes_match(changes, stored(older), stored(one_by_one_table))
         by_batches, counts = upserted(by_batches, batch)
         assert counts == changes.counts

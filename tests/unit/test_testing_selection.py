@@ -5,6 +5,7 @@ import pytest
 
 from bucketquery import BucketQueryError, InvalidQuery, LimitExceeded, UnknownJob
 from bucketquery.testing import selected
+from bucketquery.testing.selection import selects
 
 #: Two jobs of a family, one of another, and a job whose id is the name of a group.
 KNOWN = {"web-1": ["shop"], "web-2": [], "db": ["shop", "store"], "é": [], "store": []}
@@ -79,3 +80,20 @@ def test_the_first_unknown_token_is_named() -> None:
     """Of several unknown tokens the first is named, without its sign."""
     with pytest.raises(UnknownJob, match=r"^No known job with id 'one'$"):
         selected(KNOWN, "db,-one,two")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        (("web",), True),
+        (("db", "web"), True),
+        (("w*",), True),
+        (("*x*",), False),
+        (("_all", "-w*"), False),
+        (("_all", "-_all", "web"), True),
+        (("_all", "-db"), True),
+    ],
+)
+def test_tokens_select_a_job_without_groups(tokens: tuple[str, ...], expected: bool) -> None:
+    """The reference of a query knows ids only."""
+    assert selects(tokens, "web") is expected

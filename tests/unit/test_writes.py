@@ -73,7 +73,7 @@ def applied(catalog: Catalog, written: Written) -> Catalog:
 
 def catalog_of(*documents: Document) -> Catalog:
     """A catalogue with some results."""
-    return write(Catalog(), documents)[0]
+    return write(Catalog(sizes=sizes()), documents)[0]
 
 
 Held = Counter[tuple[str, str, int]]
@@ -116,7 +116,7 @@ def test_results_of_every_kind_are_deleted_in_the_window() -> None:
     following = applied(catalog, written)
     left = [*((JOB, "bucket", row) for row in (2, 3, 4)), (JOB, "record", 3), ("db", "bucket", 9)]
     assert held(following) == Counter(left)
-    assert following.known("db", "job_id") is catalog.known("db", "job_id")
+    assert following.stored("db") is catalog.stored("db")
     assert held(catalog).total() == 9
 
 
@@ -366,8 +366,9 @@ def test_a_single_row_is_written_as_in_a_batch(before: list[Document]) -> None:
     """`write_row` has the result of `write_batch` for the only row of a batch."""
     catalog, nothing = catalog_of(*before), empty_tables(sizes())
     batch = read_documents([bucket(0, **FULL)], None)
-    ((job_id, layout, row),) = batch.rows
-    one, many = write_row(catalog, nothing, job_id, layout, row), write_batch(catalog, nothing, batch)
+    one, many = write_row(catalog, nothing, batch.rows), write_batch(catalog, nothing, batch)
     assert (one.counts, [*one.changes], [*one.rows]) == (many.counts, [*many.changes], [*many.rows])
     assert one.is_renormalised is many.is_renormalised is False
+    assert {**one.jobs} == {**many.jobs}
+    assert (len(one.jobs), len(many.jobs), many.jobs.get("none")) == (bool(one.jobs), bool(one.jobs), None)
     assert held(Catalog().with_jobs(one.jobs)) == held(Catalog().with_jobs(many.jobs))

@@ -1,0 +1,205 @@
+"""Searches of many jobs in the combined tables of all jobs.
+
+The tables of all jobs do not overlap in time, so in time order they are searched one after the other. In any other
+order the first matches of each are merged by their row keys, which are numbers and text of the combined tables.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from bucketquery.jobs.all_jobs import AllJobs
+from bucketquery.jobs.catalog import Catalog
+from bucketquery.model.schema import JOB_LABEL, Int64s, Type, UInt32s
+from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.after import search_after
+from bucketquery.search.job_by_job import Found, merge
+from bucketquery.search.job_rows import Group, JobRows
+from bucketquery.search.label_filter import LabelFilter
+from bucketquery.search.order import Order
+from bucketquery.search.row_key import Boundary, RowKey, completed
+from bucketquery.search.search import scan, search
+from bucketquery.search.shortcuts import Shortcuts
+from bucketquery.storage.table import Table
+
+#: The types of columns by which combined tables can be sorted. Columns of other types may lack the mask of a missing
+#: value, which comes last.
+_SORTABLE: Final = frozenset({Type.TIMESTAMP, Type.UNSIGNED, Type.DOUBLE, Type.KEYWORD})
+
+
+#: No score is greater in most indexes; if many are, a deep page by score only takes longer.
+_HIGH_SCORE: Final = 128.0
+#: The most steps of the bisection for the first score of a deep page.
+_MOST_STEPS: Final = 24
+
+
+class Together(NamedTuple):
+    """The combined tables for a query of many jobs.
+
+    Attributes:
+        catalog: the jobs.
+        all_jobs: the combined tables.
+        jobs: which jobs the query names; None if it names all.
+    """
+
+    catalog: Catalog
+    all_jobs: AllJobs
+    jobs: LabelFilter | None
+
+    def can_order(self, resolved: ResolvedQuery) -> bool:
+        """Whether the combined tables have the order of a query."""
+        if resolved.by_job:
+            return False
+        field = self.all_jobs.schema.by_name.get(resolved.order_by[0]) if resolved.order_by else None
+        return not resolved.order_by or (field is not None and field.type in _SORTABLE)
+
+    def search(self, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Found:
+        """The page of a query in an order that `can_order` allows: one search for each table."""
+        asked = resolved._replace(schema=self.all_jobs.schema)
+        order = Order.of(asked)
+        parts = self._parts(asked, order)
+        if not (order.leads_by_time or len(parts) == 1):
+            return self._merged(parts, asked, order, shortcuts)
+        groups: list[Group] = []
+        matched = rows_read = 0
+        for part in parts:
+            rows, own, explanation = search(part, asked, shortcuts, self.jobs)
+            matched += own
+            rows_read += explanation.rows_read
+            if len(rows):
+                groups.append(Group(rows, self.all_jobs.labels))
+            asked = asked._replace(from_=max(0, asked.from_ - own), size=asked.size - len(rows))
+        return Found(JobRows(self.catalog, resolved.schema, groups), matched, rows_read)
+
+    def _merged(self, parts: Sequence[Table], asked: ResolvedQuery, order: Order, shortcuts: Shortcuts) -> Found:
+        """The page of a query in an order that time does not lead, from several tables."""
+        skips, matched, rows_read = [0] * len(parts), 0, 0
+        is_deep = asked.from_ > shortcuts.deep_from and shortcuts.deep
+        if is_deep and asked.size and order.desc and order.lead == asked.schema.score:
+            skips, rows_read = self._before_page(parts, asked, shortcuts)
+        first = asked.from_ - sum(skips)
+        last = first + asked.size
+        groups: list[Group] = []
+        for part, skip in zip(parts, skips, strict=True):
+            own_page = asked._replace(from_=skip, size=last if asked.size else 0)
+            rows, own, explanation = search(part, own_page, shortcuts, self.jobs)
+            matched += own
+            rows_read += explanation.rows_read
+            if len(rows):
+                groups.append(Group(rows, self.all_jobs.labels))
+        page = merge(groups, order, first, last)
+        return Found(JobRows(self.catalog, asked.schema, groups, page), matched, rows_read)
+
+    def _before_page(self, parts: Sequence[Table], asked: ResolvedQuery, shortcuts: Shortcuts) -> tuple[list[int], int]:
+        """For each table a number of matches that come before a page by descending score; and the compared rows.
+
+        Bisection finds a score that a few less than ``from_`` matches have or exceed. A step
+        takes some microseconds for each table.
+        """
+        # A threshold beyond the upper bound of a band would have no matches.
+        low = max(0.0, asked.threshold or 0.0)
+        high = _HIGH_SCORE if asked.below is None else min(_HIGH_SCORE, asked.below)
+        skips, rows_read = [0] * len(parts), 0
+        middle = high
+        for _ in range(_MOST_STEPS):
+            if low >= high:
+                break
+            counts: list[int] = []
+            at_least = asked._replace(threshold=middle, order_by=(), from_=0, size=0)
+            for part in parts:
+                _, own, explanation = search(part, at_least, shortcuts, self.jobs)
+                counts.append(own)
+                rows_read += explanation.rows_read
+            if sum(counts) <= asked.from_:
+                high, skips = middle, counts
+                if asked.from_ - sum(counts) <= shortcuts.deep_from:
+                    break
+            else:
+                low = middle
+            middle = (low + high) / 2
+        return skips, rows_read
+
+    def search_after(self, resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey) -> Found:
+        """The first ``size`` matches behind a row key, in an order that `can_order` allows."""
+        asked = resolved._replace(schema=self.all_jobs.schema, from_=0)
+        order = Order.of(asked)
+        parts = self._parts(asked, order)
+        boundary = Boundary.of_label(order, key, self.label(key.job_id))
+        if key.has_cut_text:
+            views = [part.final if resolved.exclude_interim else part.rows for part in parts]
+            boundary = boundary._replace(key=completed(boundary.key, order, views))
+        is_in_turn = order.leads_by_time or len(parts) == 1
+        if not is_in_turn and asked.size:
+            asked = asked._replace(size=asked.size + 1)
+        groups: list[Group] = []
+        matched = rows_read = 0
+        has_more = False
+        for part in parts:
+            rows, own, is_followed, explanation = search_after(part, asked, boundary, shortcuts, self.jobs)
+            matched += own
+            rows_read += explanation.rows_read
+            has_more = has_more or is_followed
+            if len(rows):
+                groups.append(Group(rows, self.all_jobs.labels))
+            if is_in_turn:
+                asked = asked._replace(size=asked.size - len(rows))
+        merged = None
+        if not is_in_turn:
+            merged = merge(groups, order, 0, asked.size)
+            has_more = has_more or len(merged) > resolved.size
+            merged = merged[: resolved.size]
+        return Found(JobRows(self.catalog, resolved.schema, groups, merged), matched, rows_read, has_more)
+
+    def scan(self, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Iterator[JobRows]:
+        """Every match in order, some at a time; memory stays flat in time order."""
+        asked = resolved._replace(schema=self.all_jobs.schema)
+        if asked.order_by:
+            found = self.search(resolved._replace(from_=0, size=self.length), shortcuts)
+            for first in range(0, len(found.rows), shortcuts.scan_rows):
+                yield found.rows.between(first, first + shortcuts.scan_rows)
+            return
+        for part in self._parts(asked, Order.of(asked)):
+            for rows in scan(part, asked, shortcuts):
+                own = rows if self.jobs is None else rows[self.jobs.mask(rows.column(JOB_LABEL)).nonzero()[0]]
+                yield JobRows(self.catalog, resolved.schema, [Group(own, self.all_jobs.labels)])
+
+    def counts(self, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[Sequence[str], Int64s, int]:
+        """The jobs with matches, in order, the number of matches of each, and the number of compared rows.
+
+        O(m log m) for m matches.
+        """
+        asked = resolved._replace(schema=self.all_jobs.schema, order_by=(), desc=False, from_=0, size=self.length)
+        found: list[UInt32s] = [np.empty(0, dtype=np.uint32)]
+        rows_read = 0
+        for part in self.all_jobs.parts:
+            rows, _, explanation = search(part, asked, shortcuts, self.jobs)
+            rows_read += explanation.rows_read
+            found.append(rows.column(JOB_LABEL))
+        labels, counts = np.unique(np.concatenate(found), return_counts=True)
+        return self.all_jobs.labels.ids(labels), counts, rows_read
+
+    @property
+    def length(self) -> int:
+        """The number of results of all jobs."""
+        return sum(part.length for part in self.all_jobs.parts)
+
+    def window_rows(self, resolved: ResolvedQuery) -> int:
+        """The number of results of all jobs in the window of a query."""
+        views = [part.rows for part in self.all_jobs.parts]
+        return sum(view.before(resolved.end) - view.before(resolved.start) for view in views)
+
+    def label(self, job_id: str) -> float:
+        """The label of a job; if it has none, a number between the labels of its neighbours in the order of ids."""
+        labels, known = self.all_jobs.labels, self.catalog.ids
+        own = labels.label(job_id)
+        if own is not None:
+            return own
+        later = known.islice(known.bisect_left(job_id))
+        following = next((label for each in later if (label := labels.label(each)) is not None), None)
+        return float("inf") if following is None else following - 0.5
+
+    def _parts(self, resolved: ResolvedQuery, order: Order) -> Sequence[Table]:
+        """The tables that may have matches in the window, in the direction of the order."""
+        parts = self.all_jobs.parts
+        return parts[::-1] if resolved.desc and order.leads_by_time else parts
