@@ -232,13 +232,12 @@ def _in_turn(
 
 
 def _many_jobs(jobs: int, rounds: int) -> dict[str, float]:
-    first, *others = batches(jobs, rounds + 2)
-    indexes = pair_of_indexes()
-    for index in indexes.values():
-        index.upsert(first)
-        index.upsert(others[0])
+    coming, indexes = batches(jobs, rounds + 2), pair_of_indexes()
+    for documents in islice(coming, 2):
+        for index in indexes.values():
+            index.upsert(documents)
     # Writes to many jobs make many objects, so the garbage collector is on, as in a host.
-    taken = alternate({name: index.upsert for name, index in indexes.items()}, others[1:], collects=True)
+    taken = alternate({name: index.upsert for name, index in indexes.items()}, coming, collects=True)
     for name, index in indexes.items():
         if index.stats()["rows"]["bucket"] != jobs * (rounds + 2):
             raise WrongAnswer(f"a bucket for each job, {name}: some are missing")
