@@ -295,10 +295,11 @@ class Catalog:
         """
         return Totals.sum_of(shard.totals for shard in self._shards())
 
+    @once
     def given_spans(self) -> GivenSpans:
         """The spans that all jobs were given.
 
-        O(shards), plus O(j / shards) for each shard that has changed since the last call.
+        The first read costs O(shards), plus O(j / shards) for each shard that has changed since the last read.
         """
         return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 

@@ -14,8 +14,8 @@ _FEW_JOBS: Final = 64
 def longest_span(catalog: Catalog, selected: SelectedJobs, few_jobs: int = _FEW_JOBS) -> int:
     """The greatest span of some jobs, in seconds; 0 if none has a span.
 
-    O(j) for j jobs. All jobs cost O(shards) if `put_job` gave all of them their spans, and O(n) for the n rows of the
-    tables of all jobs if it gave none. Of some of many jobs, only those before the first with the longest span of all
+    O(j) for j jobs. All jobs cost O(shards), once for each commit, if `put_job` gave all of them their spans. They
+    cost O(n) for the n rows of the tables of all jobs if it gave none. Of some of many jobs, only those before the first with the longest span of all
     are read.
     """
     greatest = None
@@ -33,7 +33,7 @@ def longest_span(catalog: Catalog, selected: SelectedJobs, few_jobs: int = _FEW_
 
 def _greatest(catalog: Catalog) -> int | None:
     """The greatest span of all jobs; None if it must be read from the jobs."""
-    given = catalog.given_spans()
+    given = catalog.given_spans
     if not given.missing:
         return given.greatest
     every = None if given.greatest else catalog.all_jobs(BUCKET)

@@ -147,9 +147,9 @@ class SlotRows:
         for view in self.views:
             window = Window.of(view, *self._window)
             matches = Matches.of(window, threshold)
-            rows: Array = np.concatenate(
-                [_NO_NUMBERS, *(some.matching(0, some.length, threshold, None) for some in matches.candidates)]
-            )
+            found_rows = [some.matching(0, some.length, threshold, None) for some in matches.candidates]
+            # One array is taken as it is, because the rows of a level take half the bytes.
+            rows: Array = found_rows[0] if len(found_rows) == 1 else np.concatenate([_NO_NUMBERS, *found_rows])
             if len(matches.deleted):
                 rows = rows[~find(matches.deleted, rows)[0]]
             for segment, some in ((view.base, rows), (view.head, matches.head)):
