@@ -12,13 +12,15 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
+from bucketquery.model.once import is_made, once
 from bucketquery.model.schema import INFLUENCER, JOB_LABEL, Array, Bools, Float64s, Int64s, UInt32s
 from bucketquery.search.cells import maxima_between
 from bucketquery.search.job_lanes import LanePage, LaneWindow, combined_or_none, wanted_labels
 from bucketquery.search.lane_keys import ends_of, walk
 from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece
-from bucketquery.storage.row_groups import RowGroups, row_groups
+from bucketquery.storage.row_groups import RowGroups, group_totals, row_groups
+from bucketquery.value_index.group_totals import Totals, rows_of_a_block
 
 _NAME = "influencer_field_name"
 _VALUE = "influencer_field_value"
@@ -72,6 +74,30 @@ class InfluencerPiece(NamedTuple):
             rows = rows + np.int32(offset)
         rows = self.piece.alive(rows)
         return rows if self.wanted is None else rows[self._is_wanted(rows)]
+
+    def totals(self) -> Totals:
+        """The totals of each group, and at last those of the rows without a group.
+
+        O(n) for n rows. If all rows count, it is O(b g) for b blocks of rows and g groups, and the rows of the blocks
+        that the window cuts or that have deleted rows. The first such call costs O(n) for n rows of the segment.
+        """
+        piece, sizes, postings = self.piece, self.piece.sizes, self.groups.postings
+        rest: list[tuple[int, int]] = [(piece.first, piece.stop)]
+        found = Totals.none(len(self.numbers))
+        rows = rows_of_a_block(postings, sizes.rows_per_block, sizes.block_rows_per_group)
+        first, stop = -(-piece.first // rows), piece.stop // rows
+        if self.wanted is None and not self.groups.offset and first < stop and piece.segment.may_have_value_indexes():
+            blocks = np.arange(first, stop)
+            cut = np.unique(piece.deleted // rows)
+            whole = blocks[~find(cut, blocks)[0]]
+            if len(whole):
+                found = group_totals(piece.segment, _NAME, _VALUE, postings, rows).among(whole)
+                ends = [*(whole * rows).tolist(), piece.stop]
+                begins = [piece.first, *((whole + 1) * rows).tolist()]
+                rest = [(low, high) for low, high in zip(begins, ends, strict=True) if low < high]
+        for low, high in rest:
+            found.add(*self._replace(piece=piece.part(low, high)).groups_and_scores())
+        return found
 
     def groups_and_scores(self) -> tuple[Array, Float64s]:
         """The groups and scores of all rows of the selected jobs."""
@@ -140,27 +166,24 @@ class Influencers:
         postings, main = groups.postings, self._main
         assert main is not None
         numbers = np.full(len(postings) + 1, -1, dtype=np.int64)
+        first, stop = 0, len(postings)
+        if field is not None:
+            first, stop = (int(postings.names.searchsorted(field, side)) for side in ("left", "right"))
         if postings is main:
-            first, stop = 0, len(postings)
-            if field is not None:
-                first, stop = (int(postings.names.searchsorted(field, side)) for side in ("left", "right"))
             numbers[first:stop] = np.arange(first, stop)
             return numbers
-        used: Iterable[int] = range(len(postings))
-        if groups.stop - groups.first < len(postings):
-            own = np.unique(postings.groups[groups.first - groups.offset : groups.stop - groups.offset])
-            used = own[own < len(postings)].tolist()
-        known = main.group_of
-        for group in used:
+        numbers[first:stop] = postings.groups_in(main)[first:stop]
+        unknown = (numbers[first:stop] < 0).nonzero()[0] + first
+        if len(unknown) and groups.stop - groups.first < len(postings):
+            used = postings.groups[groups.first - groups.offset : groups.stop - groups.offset]
+            unknown = np.intersect1d(unknown, used)
+        for group in unknown.tolist():
             pair = postings.names[group], postings.values[group]
-            if field is None or pair[0] == field:
-                number = known.get(pair)
-                if number is None:
-                    number = added.get(pair)
-                if number is None:
-                    number = added[pair] = len(main) + len(added)
-                    self._others.append(pair)
-                numbers[group] = number
+            number = added.get(pair)
+            if number is None:
+                number = added[pair] = len(main) + len(added)
+                self._others.append(pair)
+            numbers[group] = number
         return numbers
 
     @property
@@ -195,8 +218,9 @@ class Influencers:
         known = None if by_sum else walk(self._pieces, from_ + size)
         if known is not None:
             return self._ordered(*known, from_, size), self.count()
-        values = self._sums() if by_sum else self._best()
-        keys = (~np.isnan(values)).nonzero()[0]
+        totals = self._totals
+        keys = totals.counts.nonzero()[0]
+        values = totals.sums if by_sum else totals.best
         return self._ordered(keys, values[keys], from_, size), len(keys)
 
     def _ordered(self, keys: Int64s, values: Float64s, from_: int, size: int) -> list[int]:
@@ -214,35 +238,28 @@ class Influencers:
         ordered: list[int] = keys[np.lexsort((keys, -values))[from_:need]].tolist()
         return ordered
 
-    def _best(self) -> Float64s:
-        """The greatest score of each influencer, NaN if it has no result."""
-        best = np.full(self._total, np.nan)
+    @once
+    def _totals(self) -> Totals:
+        """The totals of each influencer."""
+        best, sums, counts = totals = Totals.none(self._total)
         for piece in self._pieces:
-            own = np.full(len(piece.numbers), np.nan)
-            np.fmax.at(own, *piece.groups_and_scores())
-            counts = piece.numbers >= 0
-            numbers = piece.numbers[counts]
-            best[numbers] = np.fmax(best[numbers], own[counts])
-        return best
-
-    def _sums(self) -> Float64s:
-        """The sum of the scores of each influencer, NaN if it has no result."""
-        sums, seen = np.zeros(self._total), np.zeros(self._total, dtype=np.bool_)
-        for piece in self._pieces:
-            _add(sums, piece, *piece.groups_and_scores())
-            piece.mark(seen)
-        return np.where(seen, sums, np.nan)
+            own = piece.totals()
+            known = piece.numbers >= 0
+            numbers = piece.numbers[known]
+            best[numbers] = np.maximum(best[numbers], own.best[known])
+            sums[numbers] += own.sums[known]
+            counts[numbers] += own.counts[known]
+        return totals
 
     def facts(self, numbers: Sequence[int]) -> Facts:
         """The scores of some influencers.
 
         O(r) for their r results; O(n) for the n results of the window if there are many influencers.
         """
-        if len(numbers) > self._sizes.few_entries:
-            counts = np.zeros(self._total, dtype=np.int64)
-            for piece in self._pieces:
-                _add(counts, piece, piece.groups_and_scores()[0], None)
-            return Facts(self._best()[numbers], self._sums()[numbers], counts[numbers])
+        if len(numbers) > self._sizes.few_entries or is_made(self, "_totals"):
+            totals = self._totals
+            counts = totals.counts[numbers]
+            return Facts(np.where(counts > 0, totals.best[numbers], np.nan), totals.sums[numbers], counts)
         best, sums = np.full(len(numbers), np.nan), np.zeros(len(numbers))
         counts = np.zeros(len(numbers), dtype=np.int64)
         for piece in self._pieces:
@@ -294,13 +311,6 @@ class Influencers:
         entries = self._entry_of(numbers)[piece.numbers[:-1]]
         groups = (entries >= 0).nonzero()[0]
         return [*zip(groups.tolist(), entries[groups].tolist(), strict=True)]
-
-
-def _add(totals: Array, piece: InfluencerPiece, groups: Array, weights: Float64s | None) -> None:
-    """Add the sums of the weights by group, or the numbers of rows, to the totals of the influencers."""
-    own = np.bincount(groups, weights=weights, minlength=len(piece.numbers))
-    counts = piece.numbers >= 0
-    totals[piece.numbers[counts]] += own[counts].astype(totals.dtype)
 
 
 class InfluencerLanes:

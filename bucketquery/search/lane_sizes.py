@@ -24,6 +24,9 @@ class LaneSizes:
             rows are read. Otherwise these jobs are looked up in their own tables.
         rows_per_list: a piece with fewer rows than this for each influencer is read at once, not by postings.
         few_entries: the scores of more influencers than this are added up over all rows, not by postings.
+        rows_per_block: the totals of influencers are remembered for blocks of at least this many rows.
+        block_rows_per_group: such a block has at least this many rows for each influencer, so the totals take at most
+            20 bytes for as many rows.
         few_undecided: if more influencers than this have results on both sides of the window, all rows are read to
             count those inside.
     """
@@ -42,6 +45,8 @@ class LaneSizes:
     rows_per_other: int = 32
     rows_per_list: int = 64
     few_entries: int = 512
+    rows_per_block: int = 65_536
+    block_rows_per_group: int = 8
     few_undecided: int = 64
 
 

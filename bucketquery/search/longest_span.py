@@ -15,8 +15,8 @@ def longest_span(catalog: Catalog, selected: SelectedJobs, few_jobs: int = _FEW_
     """The greatest span of some jobs, in seconds; 0 if none has a span.
 
     O(j) for j jobs. All jobs cost O(shards), once for each commit, if `put_job` gave all of them their spans. They
-    cost O(n) for the n rows of the tables of all jobs if it gave none. Of some of many jobs, only those before the first with the longest span of all
-    are read.
+    cost O(n) for the n rows of the tables of all jobs if it gave none. Of some of many jobs, only those before the
+    first with the longest span of all are read.
     """
     greatest = None
     if len(selected) > few_jobs:

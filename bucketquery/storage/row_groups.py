@@ -7,6 +7,7 @@ ones.
 from typing import NamedTuple
 
 from bucketquery.storage.segment import Segment
+from bucketquery.value_index.group_totals import GroupTotals
 from bucketquery.value_index.postings import Postings
 
 
@@ -49,6 +50,22 @@ def row_groups(segment: Segment, name: str, value: str, first: int, stop: int) -
     if first < stop:
         parts.append(RowGroups(_made(segment, name, value, slice(first, stop)), first, first, stop))
     return parts
+
+
+def group_totals(segment: Segment, name: str, value: str, postings: Postings, rows: int) -> GroupTotals:
+    """The totals of the groups of some postings that a segment stores, by blocks of rows; the segment stores them.
+
+    Args:
+        segment: the segment.
+        name: the keyword column that leads the order of the groups.
+        value: the other keyword column.
+        postings: the postings.
+        rows: the number of rows in a block.
+
+    The first call for a segment costs O(n) for its n rows, each later one O(1).
+    """
+    score = segment.schema.score
+    return segment.index_cache().totals((name, value, score), postings, segment.column(score), rows)
 
 
 def _stored(segment: Segment, name: str, value: str) -> Postings:

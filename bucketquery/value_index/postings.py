@@ -6,6 +6,7 @@ when a new keyword changes the codes of a column.
 
 from collections.abc import Mapping
 from typing import Final
+from weakref import ref
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Postings:
         values: the value of each group.
     """
 
-    __slots__ = ("__dict__", "groups", "names", "values")
+    __slots__ = ("__dict__", "__weakref__", "groups", "names", "values")
 
     def __init__(self, groups: Int32s, names: Objects, values: Objects) -> None:
         self.groups = groups
@@ -87,6 +88,23 @@ class Postings:
         """The group of each pair. The first read costs O(g) for g groups."""
         return {pair: group for group, pair in enumerate(zip(self.names.tolist(), self.values.tolist(), strict=True))}
 
+    def groups_in(self, other: "Postings") -> Int32s:
+        """The group of other postings with the same pair as each group of these, -1 if there is none; shape (g,).
+
+        The groups in the last other postings are remembered, but do not keep these alive.
+
+        Complexity: O(1), and O(g) for the first call.
+        """
+        known: tuple[ref[Postings], Int32s] | None = vars(self).get("_groups_in")
+        if known is not None and known[0]() is other:
+            return known[1]
+        group_of = other.group_of
+        pairs = zip(self.names.tolist(), self.values.tolist(), strict=True)
+        groups = np.array([group_of.get(pair, -1) for pair in pairs], dtype=np.int32)
+        # Two readers may both store theirs: each entry has its own postings.
+        vars(self)["_groups_in"] = ref(other), groups
+        return groups
+
     @once
     def _lists(self) -> tuple[Int32s, Int64s]:
         """The rows of all groups, one group after the other, and where each group begins."""
@@ -114,6 +132,7 @@ class Postings:
     def nbytes(self) -> int:
         """Bytes of the arrays; keywords count as pointers."""
         arrays: list[Array] = [self.groups, self.names, self.values, *vars(self).get("_lists", ())]
+        arrays += vars(self).get("_groups_in", ())[1:]
         return sum(map(held_nbytes, arrays))
 
     def check(self, names: Objects, values: Objects) -> None:
