@@ -54,11 +54,11 @@ def maxima(piece: Piece, instants: Int64s) -> Float64s:
     if index is None:
         return _of_rows(piece, bounds)
     covered = min(piece.stop, index.covered)
+    if covered == piece.stop:
+        return _by_levels(piece, bounds, index.levels)
     found = _by_levels(piece.part(piece.first, covered), bounds.clip(max=covered), index.levels)
-    if covered < piece.stop:
-        behind = _of_rows(piece.part(covered, piece.stop), bounds.clip(min=covered))
-        found = np.fmax(found, behind)
-    return found
+    behind = _of_rows(piece.part(covered, piece.stop), bounds.clip(min=covered))
+    return np.fmax(found, behind)
 
 
 def _by_levels(piece: Piece, bounds: Int64s, levels: Sequence[Level]) -> Float64s:
@@ -82,6 +82,8 @@ def _by_levels(piece: Piece, bounds: Int64s, levels: Sequence[Level]) -> Float64
         for first, stop in _runs(waiting, piece.sizes.most_runs):
             found[first:stop] = maxima_between(scores, places[first : stop + 1])
         waiting &= np.isnan(found)
+        if not np.logical_or.reduce(waiting):
+            return found
         if lengths[waiting].sum() <= piece.sizes.few_rows:
             break
     for first, stop in _runs(waiting, piece.sizes.most_runs):
@@ -93,7 +95,8 @@ def _by_levels(piece: Piece, bounds: Int64s, levels: Sequence[Level]) -> Float64
 def _of_rows(piece: Piece, bounds: Int64s) -> Float64s:
     """The result of `maxima`, from the rows themselves."""
     scores = piece.segment.column(piece.segment.schema.score)[piece.rows]
-    bounds = bounds - piece.first
+    if piece.first:
+        bounds = bounds - piece.first
     if len(piece.deleted):
         deleted = piece.deleted - piece.first
         scores = np.delete(scores, deleted)
@@ -115,6 +118,11 @@ def maxima_between(scores: Array, bounds: Int64s) -> Float64s:
     """
     starts = bounds[:-1]
     filled = bounds[1:] > starts
+    if np.logical_and.reduce(filled) and len(starts):
+        # Most calls are such ones, and for them these few steps take half the time.
+        every: Float64s = np.maximum.reduceat(scores[: bounds[-1]], starts)
+        if not np.isnan(np.maximum.reduce(every)):
+            return every
     found = np.full(len(starts), np.nan)
     starts = starts[filled]
     if len(starts):

@@ -217,10 +217,11 @@ def _pieces_of_job(catalog: Catalog, job_id: str, window: LaneWindow) -> list[Pi
 
 def cells_of(pieces: Iterable[Piece], instants: Int64s) -> Float64s:
     """The greatest score of one lane in each cell, NaN if it has no results."""
-    found = np.full(len(instants) - 1, np.nan)
+    found: Float64s | None = None
     for piece in pieces:
-        np.fmax(found, maxima(piece, instants), out=found)
-    return found
+        own = maxima(piece, instants)
+        found = own if found is None else np.fmax(found, own)
+    return np.full(len(instants) - 1, np.nan) if found is None else found
 
 
 def _matrix(lanes: Sequence[Iterable[Piece]], instants: Int64s) -> Float64s:

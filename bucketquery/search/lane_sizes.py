@@ -35,7 +35,7 @@ class LaneSizes:
     few_rows: int = 2_048
     rows_for_levels: int = 32_768
     rows_per_cell: int = 64
-    entries_per_cell: int = 2
+    entries_per_cell: int = 16
     most_runs: int = 16
     rows_per_entry: int = 8
     first_look: int = 256

@@ -41,6 +41,8 @@ ON_FEW_ROWS: Final = LaneSizes(
     rows_per_list=0,
     few_entries=10**6,
     few_undecided=10**6,
+    rows_per_block=2,
+    block_rows_per_group=0,
 )
 
 

@@ -1,15 +1,19 @@
 """Influencers in a window: how they are numbered and counted across the parts of tables."""
 
+import random
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bucketquery.model.schema import INFLUENCER
 from bucketquery.search.influencers import Influencers
-from bucketquery.search.pieces import pieces_of
+from bucketquery.search.pieces import Piece, pieces_of
+from bucketquery.storage.row_groups import row_groups
 from bucketquery.storage.table import Table
-from support.helpers import lead_by_value, table
+from bucketquery.storage.view import NO_ROWS
+from support.helpers import lead_by_value, resize, segment, table
 from support.lanes import ON_FEW_ROWS
 
 
@@ -70,3 +74,41 @@ def test_a_window_without_influencers() -> None:
     assert found.ends() is None
     empty = Influencers([], "host")
     assert (empty.page(0, 9, by_sum=True), empty.count(), empty.ends()) == (([], 0), 0, None)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_sums_of_a_window_are_those_of_its_rows(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole blocks have remembered totals; the rows around them and the blocks with deleted rows are read."""
+    lead_by_value(monkeypatch)
+    rng = random.Random(f"sums {seed}")
+    values = "".join(rng.choice("abc.") for _ in range(rng.randrange(8, 30)))
+    some = segment(results(values), INFLUENCER)
+    deleted = sorted(rng.sample(range(len(values)), rng.choice((0, 0, 1, 4))))
+    sizes = replace(ON_FEW_ROWS, rows_per_block=rng.choice((1, 2, 5)))
+    for _ in range(5):
+        start, end = sorted(rng.sample(range(len(values) + 1), 2))
+        rows = [row for row in range(start, end) if row not in deleted and values[row] != "."]
+        expected = {value: [row for row in rows if values[row] == value] for value in {values[row] for row in rows}}
+        piece = Piece(some, 0, some.length, np.array(deleted, dtype=np.int64), sizes).part(start, end)
+        found = Influencers([piece], None, None, sizes)
+        numbers, count = found.page(0, 9, by_sum=True)
+        assert count == found.count() == len(expected)
+        facts = found.facts(numbers)
+        names = [found.pair(number)[1] for number in numbers]
+        assert names == sorted(expected, key=lambda value: (-sum(expected[value]), value))
+        assert facts.best.tolist() == [max(expected[name]) for name in names]
+        assert facts.sums.tolist() == [sum(expected[name]) for name in names]
+        assert facts.counts.tolist() == [len(expected[name]) for name in names]
+
+
+def test_the_facts_of_rows_behind_the_covered_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without totals, the facts come from the rows of each part."""
+    resize(monkeypatch, value_index_rows=4, rows_behind=10, packed_rows=0)
+    before = segment(results("abab"), INFLUENCER)
+    row_groups(before, "influencer_field_name", "influencer_field_value", 0, 4)
+    after = before.append(segment(results("bc", 4), INFLUENCER))
+    found = Influencers([Piece(after, 0, 6, NO_ROWS, ON_FEW_ROWS)], None, None, ON_FEW_ROWS)
+    facts = found.facts([0, 1, 2])
+    assert facts.best.tolist() == [2.0, 3.0, 1.0]
+    assert facts.sums.tolist() == [2.0, 4.0, 1.0]
+    assert facts.counts.tolist() == [2, 3, 1]

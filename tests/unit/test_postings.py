@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from bucketquery import ResultsIndex
 from bucketquery.model.schema import INFLUENCER
 from bucketquery.model.sizes import Sizes
 from bucketquery.storage.keywords import encode_keywords
-from bucketquery.storage.row_groups import row_groups
+from bucketquery.storage.row_groups import group_totals, row_groups
 from bucketquery.storage.segment import Segment
 from bucketquery.value_index import postings as room
+from bucketquery.value_index.group_totals import GroupTotals
 from bucketquery.value_index.index_cache import IndexCache
 from bucketquery.value_index.postings import Postings
 from support.helpers import resize, segment, table
@@ -60,6 +62,22 @@ def test_bytes_grow_with_the_lists() -> None:
     before = made.nbytes()
     made.ends()
     assert made.nbytes() >= before + 200
+
+
+def test_the_groups_in_other_postings_are_found_once() -> None:
+    """Groups are remembered for one other postings, which they do not keep alive."""
+    own, other = postings(["a", "a", "b"], ["x", "z", "y"]), postings(["a", "b", "a"], ["x", "y", "y"])
+    before = own.nbytes()
+    found = own.groups_in(other)
+    assert found.tolist() == [0, -1, 2]
+    assert own.groups_in(other) is found
+    assert own.nbytes() == before + found.nbytes
+    third = postings(["b"], ["y"])
+    assert own.groups_in(third).tolist() == [-1, -1, 0]
+    assert own.groups_in(other).tolist() == [0, -1, 2]
+    alive = ref(other)
+    del other
+    assert alive() is None
 
 
 def influencers(first: int, stop: int, values: str = "ab", **fields: object) -> list[dict[str, object]]:
@@ -144,6 +162,50 @@ def test_postings_survive_new_scores_and_go_with_new_keywords(monkeypatch: pytes
     assert only.corrected(before.columns, columns, np.array([1])) is None
     assert only.between_rows(0, None) is not None
     assert only.between_rows(1, None) is None
+
+
+def test_totals_are_remembered_for_the_scores_of_a_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New scores, postings or blocks make new totals. Those of few rows are made again for more rows."""
+    resize(monkeypatch, value_index_rows=4, rows_behind=10, packed_rows=0)
+    before = segment(influencers(0, 8, influencer_score=1.0), INFLUENCER)
+    (part,) = row_groups(before, NAME, VALUE, 0, 8)
+
+    def totals(of: Segment, of_postings: Postings = part.postings, rows: int = 2) -> GroupTotals:
+        return group_totals(of, NAME, VALUE, of_postings, rows)
+
+    size = before.value_index_nbytes()
+    made = totals(before)
+    assert totals(before) is made
+    assert made.sums.tolist() == [[1.0, 1.0, 0.0]] * 4
+    assert before.value_index_nbytes() == size + made.nbytes() == size + 4 * 3 * (8 + 8 + 4)
+    before.check()
+    after = before.append(segment(influencers(8, 9), INFLUENCER))
+    assert totals(after) is made
+    rescored = before.rescore(np.array([1]), np.array([5.0]))
+    assert row_groups(rescored, NAME, VALUE, 0, 8)[0].postings is part.postings
+    assert totals(rescored).best.tolist()[0] == [1.0, 5.0, -np.inf]
+    assert totals(before) is made
+    with pytest.raises(AssertionError, match="totals of other scores"):
+        made.check(np.zeros(8))
+    cache, triple, scores = before.index_cache(), (NAME, VALUE, "influencer_score"), np.ones(8)
+    for low, high, stays in ((0, 8, True), (0, 7, False), (1, None, False)):
+        cut = cache.between_rows(low, high)
+        assert cut is None or (cut.totals(triple, part.postings, scores, 2) is made) is stays
+    few = totals(before, rows=3)
+    assert len(few.best) == 2
+    (again,) = row_groups(segment(influencers(0, 8), INFLUENCER), NAME, VALUE, 0, 8)
+    assert totals(before, again.postings, 3) is not few
+    row_groups(before, VALUE, NAME, 0, 8)
+    assert totals(before, again.postings, 3).postings is again.postings
+    size = before.value_index_nbytes() - 2 * 3 * (8 + 8 + 4)
+    cache.put_postings((NAME, VALUE), part.postings)
+    assert before.value_index_nbytes() == size
+    short = cache.totals(triple, part.postings, scores[:5], 2)
+    assert len(short.best) == 2
+    before.check()
+    assert len(totals(before).best) == 4
+    # A newer segment checks totals of more rows.
+    cache.check({"influencer_score": np.zeros(7)}, 7)
 
 
 def test_a_table_passes_postings_on(monkeypatch: pytest.MonkeyPatch) -> None:
