@@ -5,7 +5,7 @@ only their tables are read for the cells.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece, pieces_of
 from bucketquery.storage.table import Table
 from bucketquery.storage.view import View
+
+_NO_LABELS: Final[Int64s] = np.empty(0, dtype=np.int64)
 
 
 class LaneWindow(NamedTuple):
@@ -124,16 +126,21 @@ class LanesOfAllJobs:
 
     def _last_seen(self, rows: int) -> Int64s:
         """The labels of the selected jobs with a result among the last rows of some piece, ascending."""
-        parts = []
-        for each in self._pieces:
+        seen = _NO_LABELS
+        # The newest piece often has a result of each job, so that no other needs to be read.
+        for each in reversed(self._pieces):
             part = each.piece.part(each.piece.stop - rows, each.piece.stop)
-            parts.append(each.keys(part.live_rows() if len(part.deleted) else part.rows))
-        labels = np.concatenate(parts)
-        if not (labels[1:] > labels[:-1]).all():
-            # The labels of one instant ascend, and often each job has a result at the last one.
-            labels = np.sort(labels)
-            labels = labels[np.append(True, labels[1:] != labels[:-1])]
-        return labels[int(labels.searchsorted(0)) :]
+            labels = each.keys(part.live_rows() if len(part.deleted) else part.rows)
+            if len(seen):
+                labels = np.concatenate((labels, seen))
+            if not (labels[1:] > labels[:-1]).all():
+                # The labels of one instant ascend, and often each job has a result at the last one.
+                labels = np.sort(labels)
+                labels = labels[np.append(True, labels[1:] != labels[:-1])]
+            seen = labels[int(labels.searchsorted(0)) :]
+            if len(seen) == len(self._selected):
+                break
+        return seen
 
     def _scores(self, names: Sequence[str], instants: Int64s) -> Float64s:
         return _matrix([_pieces_of_job(self._catalog, job_id, self._window) for job_id in names], instants)
