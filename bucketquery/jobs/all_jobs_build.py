@@ -68,12 +68,12 @@ def read_all_jobs(kind: Kind, jobs: Iterable[tuple[str, Stored]], ids: Sequence[
         segments.append(segment_of_records(LAYOUT, b"".join(small), {}))
         lengths += [len(records) // LAYOUT.size for records in small]
     counts = np.array(lengths, dtype=np.int64)
-    rows = LabelledRows(COMBINED[kind], segments, labels.labels(own).repeat(counts), sizes)
     stays = None
     if deleted:
         starts = counts.cumsum() - counts
-        stays = np.ones(rows.length, dtype=np.bool_)
+        stays = np.ones(counts.sum(), dtype=np.bool_)
         stays[np.concatenate([some + starts[at] for at, some in deleted])] = False
+    rows = LabelledRows(COMBINED[kind], segments, labels.labels(own).repeat(counts), sizes, stays)
     order = rows.last_of_each(stays)
     # The rows that `AllJobs.of` moves to the table of the newest results leave room, too.
     room = len(order) // _ROWS_PER_SPARE

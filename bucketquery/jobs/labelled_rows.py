@@ -71,7 +71,14 @@ class LabelledRows:
 
     __slots__ = ("columns", "dictionaries", "present", "schema", "sizes")
 
-    def __init__(self, schema: Schema, segments: Sequence[Segment], labels: UInt32s, sizes: Sizes) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        segments: Sequence[Segment],
+        labels: UInt32s,
+        sizes: Sizes,
+        stays: Bools | None = None,
+    ) -> None:
         """Read the rows of some segments of one kind.
 
         Args:
@@ -79,6 +86,7 @@ class LabelledRows:
             segments: the segments, one behind the other.
             labels: the label of each row's job.
             sizes: the sizes of the tables of all jobs.
+            stays: which rows will be read; the spans of the others may have any length. None: all.
 
         Raises:
             SpanTooLong: a span has more than 32 bits.
@@ -97,7 +105,8 @@ class LabelledRows:
                 continue
             column = np.concatenate([part.column(name) for part in parts])
             if name == _SPAN and len(column) and column.max() > _LONGEST_SPAN:
-                raise SpanTooLong
+                if stays is None or column.max(where=stays, initial=0) > _LONGEST_SPAN:
+                    raise SpanTooLong
             if field.type is Type.KEYWORD:
                 column, dictionary = _recoded(column, [part.dictionary(name) for part in parts], lengths)
                 if len(dictionary):

@@ -125,7 +125,7 @@ def continued(pending: Pending, written: CommitChanges, ids: Collection[str], go
     """
     following: Pending = {}
     rows, changes = written.rows, written.changes
-    has_rows_only = not (changes or ids or gone or written.deletion)
+    has_rows_only = rows and not (changes or ids or gone or written.deletion)
     # A copy, because a reader may add a kind at the same time.
     for kind, last in pending.copy().items():
         if has_rows_only:
@@ -172,14 +172,18 @@ def _after(
     return _folded(commit, made.results, made.number, unasked)
 
 
-def _folded(commit: PendingCommit, results: AllJobs, number: int, unasked: int) -> PendingCommit:
-    """The first commit of a new chain, whose results have all commits up to this one."""
+def _folded(commit: PendingCommit, results: AllJobs, number: int, unasked: int) -> PendingCommit | None:
+    """The first commit of a new chain, whose results have all commits up to this one; None if they are given up."""
     chain: Chain = commit.chain
     following = Chain(chain.sizes, unasked)
+    commits = between(number, commit)
     made: AllJobs | None
     try:
-        made = results.folded(between(number, commit))
+        made = results.folded(commits)
     except SpanTooLong:
+        if any(map(_deletes, commits)):
+            # One of them may have deleted the long span again, so the next reader finds out.
+            return None
         made = None
     following.put(made, 0, 0)
     return PendingCommit(None, following)

@@ -545,6 +545,46 @@ def test_a_long_span_that_is_pending_is_found_by_the_reader_and_by_the_writer() 
     assert index.snapshot()._catalog.all_jobs(BUCKET) is None
 
 
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_long_span_that_comes_and_goes_before_a_fold_turns_the_results_on(*, is_asked: bool) -> None:
+    """The writer cannot fold the long span, but the next reader finds that it is gone."""
+    index = filled()
+    index.upsert([bucket(30, bucket_span=2**32)])
+    if is_asked:
+        assert assert_kept(index.snapshot(), "bucket") is None
+    index.delete("web", start=30 * STEP)
+    asked(index)
+    index.upsert(buckets(30, 31, "db", "web"))
+    index.upsert([bucket(31, job_id="db", bucket_span=2**32, is_interim=True)])
+    index.upsert([bucket(31, job_id="db", is_interim=False)], drop_interim=True)
+    index.upsert(buckets(32, 42, "db", "web"))
+    asked(index)
+
+
+def test_the_long_span_of_a_deleted_row_does_not_count() -> None:
+    """A table may keep a deleted row until it is next compacted."""
+    index = ResultsIndex()
+    index.upsert([*buckets(0, 300, "web"), bucket(150, bucket_span=2**32)])
+    assert assert_kept(index.snapshot(), "bucket") is None
+    index.delete("web", start=150 * STEP, end=150 * STEP + 1)
+    assert len(index.snapshot()._catalog.known("web", "job_id").table(BUCKET).deleted)
+    assert asked(index).length == 299
+
+
+def test_a_commit_without_results_adds_nothing_to_the_chain() -> None:
+    """So `put_job` may be called for ever."""
+    index = filled()
+    index.upsert(buckets(30, 31, "web"))
+    before = index.snapshot()._catalog._pending
+    for span in range(1, 50):
+        index.put_job("web", bucket_span=span, groups=[f"g{span}"])
+    pending = index.snapshot()._catalog._pending
+    assert before is not None
+    assert pending is not None
+    assert pending["bucket"] is before["bucket"]
+    asked(index)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_the_child_of_a_fork_goes_on() -> None:
     """It folds into its own copy."""
