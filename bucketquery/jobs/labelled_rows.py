@@ -104,9 +104,8 @@ class LabelledRows:
                 self.columns[name] = labels
                 continue
             column = np.concatenate([part.column(name) for part in parts])
-            if name == _SPAN and len(column) and column.max() > _LONGEST_SPAN:
-                if stays is None or column.max(where=stays, initial=0) > _LONGEST_SPAN:
-                    raise SpanTooLong
+            if name == _SPAN and column.max(where=True if stays is None else stays, initial=0) > _LONGEST_SPAN:
+                raise SpanTooLong
             if field.type is Type.KEYWORD:
                 column, dictionary = _recoded(column, [part.dictionary(name) for part in parts], lengths)
                 if len(dictionary):
