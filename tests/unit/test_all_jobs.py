@@ -447,6 +447,24 @@ def test_a_chain_that_no_reader_finishes_is_given_up(monkeypatch: pytest.MonkeyP
     asked(index)
 
 
+def test_many_commits_may_be_pending_while_the_first_reader_reads() -> None:
+    """The next reader works all of them in, and the index says that nothing is wrong."""
+    index = ResultsIndex()
+    index.upsert(buckets(0, 10, "db", "web"))
+    catalog = index.snapshot()._catalog
+    catalog._pending = {"bucket": upkeep.start(catalog.sizes)}
+    for row in range(40):
+        index.upsert(buckets(row, row + 1, "app"))
+    assert catalog.all_jobs(BUCKET) is not None
+    newest = index.snapshot()._catalog.all_jobs(BUCKET)
+    assert newest is not None
+    assert kept(newest) == read(index.snapshot(), "bucket")
+    index.check()
+    index.upsert(buckets(41, 42, "app"))
+    asked(index)
+    index.check()
+
+
 def test_deleted_jobs_are_freed() -> None:
     """The results keep rows, not tables of jobs; and no cycle of references keeps the results."""
     index = filled(changes_kept=0)
