@@ -23,7 +23,7 @@ from bucketquery.jobs.spans import GivenSpans
 from bucketquery.jobs.totals import Totals
 from bucketquery.jobs.upkeep import Pending, continued, nbytes, results_at, start
 from bucketquery.model.once import once
-from bucketquery.model.schema import Schema
+from bucketquery.model.schema import Kind, Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.table import Table
 
@@ -209,7 +209,7 @@ class Catalog:
         return made[kind]
 
     @once
-    def _all_jobs(self) -> dict[str, AllJobs | None]:
+    def _all_jobs(self) -> dict[Kind, AllJobs | None]:
         """The results of all jobs, by kind."""
         return {}
 
@@ -311,7 +311,7 @@ class Catalog:
         """Assert every invariant of the catalogue and of its tables."""
         assert list(self.ids) == sorted(job.job_id for job in self)
         self._known.check(self)
-        pending = self._pending or {}
+        pending: Pending = self._pending or {}
         for kind, results in self._all_jobs.copy().items():
             if results is not None:
                 commit = pending.get(kind)
