@@ -265,7 +265,8 @@ class Catalog:
         """
         following = Catalog(groups, KnownJobs(self._known.names) if is_new else self._known, self.sizes)
         if self._pending is not None and written is not None:
-            following._pending = continued(self._pending, written, jobs.keys() if is_new else ())
+            # Not ``jobs.keys()``: the jobs of a batch refer to this catalogue, which the chain would keep alive.
+            following._pending = continued(self._pending, written, [*jobs] if is_new else ())
         return following
 
     def with_job(self, job_id: str, job: Stored) -> "Catalog":

@@ -485,6 +485,19 @@ def test_deleted_jobs_are_freed() -> None:
         gc.enable()
 
 
+def test_pending_commits_keep_no_older_catalogue_alive() -> None:
+    """Such a catalogue would keep old tables of all jobs in memory."""
+    index = filled(changes_kept=0)
+    shard = weakref.ref(next(some for some in index.snapshot()._catalog._shards() if "db" in some))
+    index.upsert(buckets(30, 31, "new", "db"))
+    pending = index.snapshot()._catalog._pending
+    assert pending is not None
+    assert pending["bucket"].previous is not None, "the commit is folded"
+    gc.collect()
+    assert shard() is None
+    asked(index)
+
+
 def test_a_long_chain_is_freed_without_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each commit refers to the one before it."""
     shrink(monkeypatch, pending_rows=10**6)
