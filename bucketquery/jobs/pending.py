@@ -48,6 +48,18 @@ class _NoChanges(NamedTuple):
 NO_CHANGES: Final = _NoChanges()
 
 
+class ChangedRows(NamedTuple):
+    """The changes of one table, without the table before the write, which a chain would keep in memory.
+
+    Attributes:
+        segments: the changed rows.
+        is_stored: whether they are stored now; False if they are deleted.
+    """
+
+    segments: Sequence[Segment]
+    is_stored: bool
+
+
 class PendingCommit(NamedTuple):
     """The changes of one commit to the results of one kind.
 
@@ -57,8 +69,8 @@ class PendingCommit(NamedTuple):
         number: its place in the chain.
         weight: the work that all commits of the chain so far need, in rows.
         rows: the changes of single rows, flat: the job, the record before, the record after.
-        changes: the job and the changes of each table.
-        deletion: the window that the commit deleted; None for any other commit. It stands for the rows and changes.
+        changes: the job and the changes of each table; none if the commit deleted a window.
+        deletion: the window that the commit deleted; None for any other commit. It stands for the rows, too.
         ids: ids of jobs of which some are new.
         gone: the id of the job that the commit deleted.
     """
@@ -68,7 +80,7 @@ class PendingCommit(NamedTuple):
     number: int = 0
     weight: int = 0
     rows: Sequence[Any] = ()
-    changes: Sequence[tuple[str, TableChanges]] = ()
+    changes: Sequence[tuple[str, ChangedRows]] = ()
     deletion: Deletion | None = None
     ids: Collection[str] = ()
     gone: str | None = None
@@ -170,8 +182,7 @@ class _Run:
             self._gone[commit.gone] = self._length
         elif commit.changes:
             self._join()
-            for job_id, changes in commit.changes:
-                segments, is_stored = changes.rows_after()
+            for job_id, (segments, is_stored) in commit.changes:
                 for segment in segments:
                     self._put(segment, job_id, is_stored)
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.all_jobs_build import read_all_jobs
 from bucketquery.jobs.labelled_rows import SpanTooLong
-from bucketquery.jobs.pending import CommitChanges, PendingCommit, between
+from bucketquery.jobs.pending import ChangedRows, CommitChanges, PendingCommit, between
 from bucketquery.jobs.small_jobs import Stored
 from bucketquery.model.schema import BUCKET, Kind, Schema
 from bucketquery.model.sizes import Sizes, sizes_of_all_jobs
@@ -158,7 +158,9 @@ def _after(
     weight = last.weight + (len(rows) // 3 or 1) + len(ids)
     if changes:
         weight += sum([sizes.pending_table + _changed(each[1]) for each in changes])
-    commit = _new_tuple(PendingCommit, (last, chain, last.number + 1, weight, rows, changes, deletion, ids, gone))
+    # A deleted window stands for the changes of its commit.
+    changed = [] if deletion else [(job_id, ChangedRows(*each.rows_after())) for job_id, each in changes]
+    commit = _new_tuple(PendingCommit, (last, chain, last.number + 1, weight, rows, changed, deletion, ids, gone))
     if made is None:
         return commit if weight <= sizes.most_pending else None
     if made.results is None:
@@ -197,7 +199,7 @@ def _changed(changes: TableChanges) -> int:
 def _deletes(commit: PendingCommit) -> bool:
     """Whether a commit deletes any results."""
     is_window = commit.deletion is not None or commit.gone is not None
-    return is_window or None in commit.rows[2::3] or any(each[1].counts.deleted for each in commit.changes)
+    return is_window or None in commit.rows[2::3] or not all(each[1].is_stored for each in commit.changes)
 
 
 def nbytes(pending: Pending, own: Iterable[AllJobs | None]) -> int:

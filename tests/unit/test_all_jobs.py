@@ -498,6 +498,23 @@ def test_pending_commits_keep_no_older_catalogue_alive() -> None:
     asked(index)
 
 
+def test_pending_commits_keep_no_older_table_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New scores copy a column of all results, and the chain does not refer to the column before."""
+    shrink(monkeypatch, rows_per_copy=0, pending_rows=50)
+    index = filled(100, changes_kept=0)
+    before = index.snapshot()._catalog.known("web", "job_id").table(BUCKET).base.columns["anomaly_score"]
+    column = weakref.ref(before if before.base is None else before.base)
+    del before
+    rows = {"timestamp": np.arange(4) * STEP, "bucket_span": 300, "anomaly_score": np.full(4, 1.5)}
+    assert index.renormalize("web", buckets=rows).replaced == 4
+    pending = index.snapshot()._catalog._pending
+    assert pending is not None
+    assert pending["bucket"].previous is not None, "the commit is folded"
+    gc.collect()
+    assert column() is None
+    asked(index)
+
+
 def test_a_long_chain_is_freed_without_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each commit refers to the one before it."""
     shrink(monkeypatch, pending_rows=10**6)
