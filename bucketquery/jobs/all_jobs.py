@@ -1,8 +1,8 @@
-"""The results of one kind of all jobs at one commit, and how they follow from those of an earlier commit.
+"""Combined tables: the results of one kind of all jobs at one commit, and at later commits.
 
-They are two tables that do not overlap in time. Jobs write at different moments of a bucket span, so the newest results
-are written out of order. They lie in a small table, which is often copied. Its older half is appended to the large one
-when it has become too long.
+Two tables that do not overlap in time have the results. Jobs write at different moments of a bucket span, so the newest
+results are written out of order. They lie in a small table, which is often copied. When it is too long, its older half
+is appended to the large one.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,15 +35,15 @@ from bucketquery.storage.view import NO_ROWS
 
 
 class AllJobs:
-    """The results of one kind of all jobs at one commit; immutable.
+    """The combined tables of one kind at one commit; immutable.
 
     Attributes:
         schema: the schema of the tables, one of `COMBINED`.
         parts: tables that do not overlap in time, the oldest results first; together they have every result.
         labels: the labels in the column `JOB_LABEL`; each known job has one.
         boundary: the first instant whose results lie in `recent`.
-        old: the results before it.
-        recent: the others.
+        old: the table of the results before it.
+        recent: the table of the other results.
     """
 
     __slots__ = ("boundary", "labels", "old", "parts", "recent", "schema")
@@ -58,7 +58,7 @@ class AllJobs:
 
     @classmethod
     def of(cls, segment: Segment, labels: JobLabels) -> "AllJobs":
-        """The results of a segment in a schema of all jobs; no other code may refer to its arrays."""
+        """The combined tables of the rows of a segment; no other code may refer to its arrays."""
         schema, sizes, length = segment.schema, segment.sizes, segment.length
         nothing, most = Table.empty(schema, sizes), sizes.recent_limit(length)
         if length <= most:
@@ -83,7 +83,7 @@ class AllJobs:
         return self.recent.base.sizes
 
     def overlaid(self, commits: Sequence[PendingCommit]) -> "AllJobs":
-        """The results after some commits, made by a reader: it writes to nothing that others see.
+        """The combined tables after some commits, made by a reader, which writes to nothing that others see.
 
         Raises:
             SpanTooLong: a span has more than 32 bits.
@@ -93,11 +93,11 @@ class AllJobs:
         return self._after(commits, _overlaid)
 
     def folded(self, commits: Sequence[PendingCommit]) -> "AllJobs":
-        """The results after some commits, made by the writer, which appends in place.
+        """The combined tables after some commits, made by the writer, which appends in place.
 
-        Only one writer at a time may call this, and only for the newest results. If the call fails, or its result is
-        not published, the writer may call it again for the same results. Value indexes that readers have made for these
-        results exist for the new ones too.
+        Only one writer at a time may call this, and only for the newest combined tables. If the call fails, or its
+        result is not published, the writer may call it again for the same tables. The result has all value indexes that
+        readers have made for these tables.
 
         Raises:
             SpanTooLong: a span has more than 32 bits.
@@ -112,7 +112,7 @@ class AllJobs:
         return made
 
     def _after(self, commits: Sequence[PendingCommit], write: Callable[[Table, Segment, Segment], Table]) -> "AllJobs":
-        """The results after some commits; ``write`` stores some rows in a table and deletes others."""
+        """The combined tables after some commits; ``write`` stores some rows in a table and deletes others."""
         known, gone = ids_of(commits)
         labels, moved = self.labels.with_ids(known)
         old, recent = self.old, self.recent
@@ -131,7 +131,7 @@ class AllJobs:
         return AllJobs(self.schema, labels.without(gone), self.boundary, old, recent)
 
     def balanced(self) -> "AllJobs":
-        """The same results, the older half of the newest moved to the others if they are too many."""
+        """The same results. If `recent` is too long, its older half is moved to `old`."""
         old, recent = self.old, self.recent
         if recent.length <= self.sizes.recent_limit(old.length):
             return self

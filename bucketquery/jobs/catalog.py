@@ -190,9 +190,9 @@ class Catalog:
                 raise _shared_name(name, "groups")
 
     def all_jobs(self, schema: Schema) -> AllJobs | None:
-        """The results of all jobs of one kind as one table; None if a bucket span has more than 32 bits.
+        """The combined tables of one kind; None if a bucket span has more than 32 bits.
 
-        The first call makes the table: O(n log n) for n results. From then on the writer keeps it up to date. The first
+        The first call makes them: O(n log n) for n results. From then on the writer keeps them up to date. The first
         call on a later commit costs O(k log n) for the k rows that the writer has not worked in yet, each other call
         O(1).
         """
@@ -200,7 +200,7 @@ class Catalog:
         if kind not in made:
             pending = self._pending
             if pending is None:
-                # If two readers of two kinds do this at once, one of the two tables serves this catalogue only.
+                # If two readers of two kinds do this at once, the tables of one of them serve this catalogue only.
                 pending = self._pending = {}
             commit = pending.get(kind)
             if commit is None:
@@ -210,7 +210,7 @@ class Catalog:
 
     @once
     def _all_jobs(self) -> dict[str, AllJobs | None]:
-        """The results of all jobs, by kind."""
+        """The combined tables, by kind."""
         return {}
 
     def with_jobs(self, jobs: Mapping[str, Stored], written: CommitChanges | None = None) -> "Catalog":
@@ -220,7 +220,7 @@ class Catalog:
 
         Args:
             jobs: the jobs.
-            written: the changes of their results. With None, the next reader makes the results of all jobs anew.
+            written: the changes of their results. If None, the next reader makes the combined tables anew.
         """
         if len(jobs) != 1:
             draft = Draft(self)
@@ -303,7 +303,7 @@ class Catalog:
         return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the results of all jobs, without the tables of this catalogue's jobs."""
+        """Bytes of the combined tables, without the tables of this catalogue's jobs."""
         pending = self._pending
         return 0 if pending is None else nbytes(pending, self._all_jobs.copy().values())
 

@@ -1,7 +1,7 @@
 """Job lanes: a lane for each job with a bucket in a window.
 
-A few jobs are read from their own tables. Of many jobs, the combined table names those with the greatest scores, and
-only their tables are read for the cells.
+A few jobs are read from their own tables. Of many jobs, the combined tables name those with the greatest scores, and
+only their own tables are read for the cells.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -89,7 +89,7 @@ class LanesOfTables:
 
 
 class LanesOfAllJobs:
-    """The lanes of many jobs, which their combined table orders."""
+    """The lanes of many jobs, in the order that the combined tables give."""
 
     def __init__(self, catalog: Catalog, selected: SelectedJobs, window: LaneWindow, combined: AllJobs) -> None:
         self._catalog = catalog
@@ -189,7 +189,7 @@ class _OneLane(NamedTuple):
 
 
 def wanted_labels(combined: AllJobs, selected: SelectedJobs) -> UInt32s | None:
-    """The labels of the selected jobs in a combined table, ascending; None if all jobs are selected."""
+    """The labels of the selected jobs in combined tables, ascending; None if all jobs are selected."""
     if selected.is_all:
         return None
     label = combined.labels.label
@@ -197,7 +197,7 @@ def wanted_labels(combined: AllJobs, selected: SelectedJobs) -> UInt32s | None:
 
 
 def combined_or_none(catalog: Catalog, selected: SelectedJobs, schema: Schema, sizes: LaneSizes) -> AllJobs | None:
-    """The combined table of a kind, if the selected jobs are so many that it pays."""
+    """The combined tables of a kind if more jobs are selected than `LaneSizes.few_jobs`; else None."""
     return catalog.all_jobs(schema) if len(selected) > sizes.few_jobs else None
 
 

@@ -27,8 +27,8 @@ def tables_to_count(
 ) -> Iterable[Table]:
     """Tables that together have the results of several jobs, each once.
 
-    If very many jobs are selected, and all that are known, they are the parts of the table of all jobs. If not, each
-    job has its own.
+    They are the combined tables if all known jobs are selected, and these are more than `Shortcuts.few_counted_jobs`.
+    Otherwise they are the own tables of the jobs.
     """
     if selected.is_all and len(selected) > shortcuts.few_counted_jobs and shortcuts.combined:
         every = catalog.all_jobs(schema)

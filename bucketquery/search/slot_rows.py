@@ -1,6 +1,6 @@
 """The buckets of several jobs by slots of time: their greatest scores, and which job each is of.
 
-The rows come from the tables of all jobs, or from the own tables of a few jobs. Both are read through views, and both
+The rows come from the combined tables, or from the own tables of a few jobs. Both are read through views, and both
 give the same answers.
 """
 
@@ -60,8 +60,8 @@ class SlotRows:
     """The buckets of the selected jobs in a window, by slots; immutable.
 
     Args:
-        sources: the tables: several of one job each, or those of all jobs, which do not overlap in time.
-        ids: the ids of the jobs by their number; for the tables of all jobs, their labels.
+        sources: the tables: several of one job each, or the combined tables.
+        ids: the ids of the jobs by their number; for combined tables, `AllJobs`, which has them by label.
         labels: the labels of the selected jobs; None if all rows are of selected jobs.
         window: the first instant, and the one behind the last; both begin a slot, or leave their side open.
         span: the length of a slot, ms.
@@ -132,8 +132,6 @@ class SlotRows:
         if isinstance(ids, AllJobs):
             return ids.labels.ids(owners.astype(np.uint32))
         return [ids[owner] for owner in owners.tolist()]
-
-    # ---- the greatest scores of slots
 
     def peaks(self, threshold: float) -> tuple[Int64s, Float64s]:
         """The slots with a score at or above a threshold, and the greatest score of each.
@@ -255,7 +253,7 @@ class SlotRows:
     def _means_of_slots(
         self, slots: Sequence[Slots], is_simple: Sequence[Bools], top_n: int, only: Int64s | None
     ) -> tuple[Int64s, Float64s]:
-        """The result of `means`, from the bases of tables of all jobs.
+        """The result of `means`, from the bases of combined tables.
 
         Deleted rows, rows of heads, and slots in two tables play a part in a few slots only. These are read again.
         """
@@ -325,8 +323,6 @@ class SlotRows:
             if rows.start < rows.stop:
                 yield segment.timestamp(rows.start)
                 yield segment.timestamp(rows.stop - 1)
-
-    # ---- rows
 
     def interim(self, numbers: Int64s) -> Bools:
         """For each of some slots, ascending, whether it has an interim bucket."""

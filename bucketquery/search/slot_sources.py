@@ -1,4 +1,4 @@
-"""The tables that overall buckets are computed from: those of all jobs, or the own tables of a few jobs."""
+"""The tables that overall buckets are computed from: the combined tables, or the own tables of a few jobs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, TypeGuard
@@ -21,8 +21,8 @@ class RowSizes(NamedTuple):
     """The sizes from which each way to read rows pays off. They change the time, and no answer.
 
     Attributes:
-        few_jobs: so many jobs or fewer are read from their own tables.
-        rows_per_job: reading one more own table takes as long as reading this many rows of the common table.
+        few_jobs: this many jobs or fewer are read from their own tables.
+        rows_per_job: to read one more own table takes as long as to read this many rows of the combined tables.
         rows_at_once: at most about this many rows are sorted at once.
         slots: the sizes of slots.
     """
@@ -63,7 +63,7 @@ def own_sources(catalog: Catalog, ids: Sequence[str]) -> list[Source]:
 
 
 def serves(every: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> TypeGuard[AllJobs]:
-    """Whether there are tables of all jobs, and they are read faster than the own tables of the selected jobs."""
+    """Whether there are combined tables, and they are read faster than the own tables of the selected jobs."""
     if every is None:
         return False
     if selected.is_all:
@@ -74,7 +74,7 @@ def serves(every: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> Ty
 
 
 class SelectedLabels(NamedTuple):
-    """The labels of the selected jobs in the tables of all jobs.
+    """The labels of the selected jobs in combined tables.
 
     Attributes:
         labels: the labels, ascending.

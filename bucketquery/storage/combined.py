@@ -1,7 +1,7 @@
-"""Edits of the tables that have the results of all jobs.
+"""Edits of combined tables.
 
-Such a table is an ordinary one, and `Table` makes most of its edits. These are the others: what a reader works in for
-itself, deletes by identity or by job, and moves from one table to the next.
+A combined table is an ordinary one, and `Table` makes most of its edits. This module makes the others: edits by a
+reader for itself, deletes by identity or by job, and moves from one table to the next.
 """
 
 from collections.abc import Iterable, Sequence
