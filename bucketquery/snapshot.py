@@ -197,12 +197,7 @@ class Snapshot(Reads):
             yield page
 
     def _overall(self, question: OverallQuestion, now: Instant | None) -> OverallBuckets:
-        if now is None:
-            resolved = question.resolve(self._read_clock)
-        else:
-            instant = read_now(now)
-            resolved = question.resolve(lambda: instant)
-        return overall_of(self, question, resolved)
+        return overall_of(self, question, question.resolve(self._now(now)))
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
