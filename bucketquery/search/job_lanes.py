@@ -192,8 +192,7 @@ def wanted_labels(combined: AllJobs, selected: SelectedJobs) -> UInt32s | None:
     """The labels of the selected jobs in combined tables, ascending; None if all jobs are selected."""
     if selected.is_all:
         return None
-    label = combined.labels.label
-    return np.array([found for job_id in selected.ids if (found := label(job_id)) is not None], dtype=np.uint32)
+    return combined.labels.known_labels(selected.ids)
 
 
 def combined_or_none(catalog: Catalog, selected: SelectedJobs, schema: Schema, sizes: LaneSizes) -> AllJobs | None:

@@ -87,8 +87,7 @@ class SelectedLabels(NamedTuple):
     @classmethod
     def of(cls, every: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
         """The labels of the selected jobs, which ascend as their ids do; a job without results may have none."""
-        found = [every.labels.label(job_id) for job_id in selected.ids]
-        labels = np.array([label for label in found if label is not None], dtype=np.uint32)
+        labels = every.labels.known_labels(selected.ids)
         ranks = selected.ranks
         assert ranks is not None, "all jobs are selected"
         return cls(labels, is_range=len(ranks) > 0 and int(ranks[-1] - ranks[0]) == len(ranks) - 1)
@@ -163,7 +162,7 @@ def rows_between(view: View, lows: Int64s, highs: Int64s) -> Iterator[tuple[Segm
 
 
 def interim_rows(table: Table) -> tuple[Int64s, Int64s]:
-    """The interim rows of a table's base and of its head."""
+    """The interim rows of a table: of the base, without the deleted ones, and of the head."""
     rows, final = table.rows, table.final
     if final is rows:
         return NO_ROWS, NO_ROWS
