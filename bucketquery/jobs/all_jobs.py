@@ -41,17 +41,17 @@ class AllJobs:
         schema: the schema of the tables, one of `COMBINED`.
         parts: tables that do not overlap in time, the oldest results first; together they have every result.
         labels: the labels in the column `JOB_LABEL`; each known job has one.
-        boundary: the first instant whose results lie in `recent`.
+        recent_start: the first instant whose results lie in `recent`.
         old: the table of the results before it.
         recent: the table of the other results.
     """
 
-    __slots__ = ("boundary", "labels", "old", "parts", "recent", "schema")
+    __slots__ = ("labels", "old", "parts", "recent", "recent_start", "schema")
 
-    def __init__(self, schema: Schema, labels: JobLabels, boundary: int, old: Table, recent: Table) -> None:
+    def __init__(self, schema: Schema, labels: JobLabels, recent_start: int, old: Table, recent: Table) -> None:
         self.schema = schema
         self.labels = labels
-        self.boundary = boundary
+        self.recent_start = recent_start
         self.old = old
         self.recent = recent
         self.parts = tuple(part for part in (old, recent) if part.length) or (recent,)
@@ -66,11 +66,11 @@ class AllJobs:
         # The newest rows, half as many as the table of the newest ones may have, are copied. Their places in the
         # arrays are room for the rows that come next.
         timestamps = segment.column("timestamp")
-        boundary = timestamps.item(length - most // 2)
-        first = int(timestamps.searchsorted(boundary))
+        recent_start = timestamps.item(length - most // 2)
+        first = int(timestamps.searchsorted(recent_start))
         recent = segment.select(np.arange(first, length))
         old = Segment(schema, first, segment.columns, segment.present, segment.dictionaries, {}, None, sizes)
-        return cls(schema, labels, boundary, table_of(old), table_of(recent))
+        return cls(schema, labels, recent_start, table_of(old), table_of(recent))
 
     @property
     def length(self) -> int:
@@ -120,7 +120,7 @@ class AllJobs:
             old, recent = [relabelled(table, JOB_LABEL, moved, NO_LABEL) for table in (old, recent)]
         for edit in edits(commits, self.schema.kind, labels, self.sizes):
             if isinstance(edit, RowEdits):
-                stored, deleted = _parted(edit.stored, self.boundary), _parted(edit.deleted, self.boundary)
+                stored, deleted = _parted(edit.stored, self.recent_start), _parted(edit.deleted, self.recent_start)
                 if edit.dropped is not None:
                     old, recent = [
                         without_labels(table, JOB_LABEL, edit.dropped, FIRST_MS, LAST_MS + 1) for table in (old, recent)
@@ -128,7 +128,7 @@ class AllJobs:
                 old, recent = write(old, stored[0], deleted[0]), write(recent, stored[1], deleted[1])
             else:
                 old, recent = _without(old, edit, labels), _without(recent, edit, labels)
-        return AllJobs(self.schema, labels.without(gone), self.boundary, old, recent)
+        return AllJobs(self.schema, labels.without(gone), self.recent_start, old, recent)
 
     def balanced(self) -> "AllJobs":
         """The same results. If `recent` is too long, its older half is moved to `old`."""
@@ -136,12 +136,12 @@ class AllJobs:
         if recent.length <= self.sizes.recent_limit(old.length):
             return self
         longest = recent.base if recent.base.length else recent.head
-        boundary = longest.timestamp(longest.length // 2)
-        if not recent.rows.before(boundary):
+        recent_start = longest.timestamp(longest.length // 2)
+        if not recent.rows.before(recent_start):
             # Half of the rows or more have the first timestamp, and are moved together.
-            boundary += 1
-        moved, recent = cut(recent, boundary)
-        return AllJobs(self.schema, self.labels, boundary, followed_by(old, moved), recent)
+            recent_start += 1
+        moved, recent = cut(recent, recent_start)
+        return AllJobs(self.schema, self.labels, recent_start, followed_by(old, moved), recent)
 
     def bytes_of(self) -> dict[int, int]:
         """The bytes of the labels, and of each array and each cache of value indexes, by identity."""
@@ -157,8 +157,8 @@ class AllJobs:
             assert np.isin(of_rows, self.labels.places).all(), "a row has the label of no job"
             assert (table.base.column(JOB_LABEL) < self.labels.space).all(), "a deleted row has no place by label"
         spans = self.old.time_span(), self.recent.time_span()
-        assert spans[0] is None or spans[0][1] < self.boundary
-        assert spans[1] is None or spans[1][0] >= self.boundary
+        assert spans[0] is None or spans[0][1] < self.recent_start
+        assert spans[1] is None or spans[1][0] >= self.recent_start
 
 
 def table_of(segment: Segment) -> Table:
@@ -167,9 +167,9 @@ def table_of(segment: Segment) -> Table:
     return Table(segment, NO_ROWS, empty_segment(segment.schema, segment.sizes), interim)
 
 
-def _parted(rows: Segment, boundary: int) -> tuple[Segment, Segment]:
+def _parted(rows: Segment, instant: int) -> tuple[Segment, Segment]:
     """The rows before an instant, and the others."""
-    first = int(rows.column("timestamp").searchsorted(boundary))
+    first = int(rows.column("timestamp").searchsorted(instant))
     return slice_of(rows, 0, first), slice_of(rows, first, rows.length)
 
 

@@ -5,7 +5,7 @@ influencers that only other parts have come after them.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,11 +20,11 @@ from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece
 from bucketquery.storage.row_groups import RowGroups, row_groups
 
-_NAME = "influencer_field_name"
-_VALUE = "influencer_field_value"
+_NAME: Final = "influencer_field_name"
+_VALUE: Final = "influencer_field_value"
 
 
-class Facts(NamedTuple):
+class InfluencerScores(NamedTuple):
     """The scores of some influencers in a window, one entry for each.
 
     Attributes:
@@ -233,8 +233,8 @@ class Influencers:
             piece.mark(seen)
         return np.where(seen, sums, np.nan)
 
-    def facts(self, numbers: Sequence[int]) -> Facts:
-        """The scores of some influencers.
+    def whole_scores(self, numbers: Sequence[int]) -> InfluencerScores:
+        """The scores of some influencers over the whole window.
 
         O(r) for their r results; O(n) for the n results of the window if there are many influencers.
         """
@@ -242,7 +242,7 @@ class Influencers:
             counts = np.zeros(self._total, dtype=np.int64)
             for piece in self._pieces:
                 _add(counts, piece, piece.groups_and_scores()[0], None)
-            return Facts(self._best()[numbers], self._sums()[numbers], counts[numbers])
+            return InfluencerScores(self._best()[numbers], self._sums()[numbers], counts[numbers])
         best, sums = np.full(len(numbers), np.nan), np.zeros(len(numbers))
         counts = np.zeros(len(numbers), dtype=np.int64)
         for piece in self._pieces:
@@ -253,7 +253,7 @@ class Influencers:
                     best[entry] = np.fmax(best[entry], scores.max())
                     sums[entry] += scores.sum()
                     counts[entry] += len(rows)
-        return Facts(best, sums, counts)
+        return InfluencerScores(best, sums, counts)
 
     def scores(self, numbers: Sequence[int], instants: Int64s) -> Float64s:
         """The greatest score of each influencer and cell, NaN if it has no results; shape (numbers, cells).

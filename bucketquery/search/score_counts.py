@@ -60,7 +60,7 @@ def threshold_counts(
         # All results match, even those without a score.
         edges = edges[1:]
     total, reaching = _reaching(tables, resolved, edges, shortcuts)
-    # A last place, because the edges may all be less than what is asked for.
+    # A threshold may be greater than all edges, so there is a last place, with the count 0.
     reaching = np.append(reaching, 0)
     counts: Int64s = reaching[edges.searchsorted(asked)]
     if below is not None:

@@ -1,4 +1,4 @@
-"""The buckets of several jobs by slots of time: their greatest scores, and which job each is of.
+"""The buckets of several jobs by slots of time: their greatest scores, and their jobs.
 
 The rows come from the combined tables, or from the own tables of a few jobs. Both are read through views, and both
 give the same answers.
@@ -45,8 +45,6 @@ from bucketquery.storage.view import View
 _SCORE: Final = BUCKET.score
 _NO_NUMBERS: Final[Int64s] = np.empty(0, dtype=np.int64)
 _NO_SCORES: Final[Float64s] = np.empty(0)
-
-
 #: Finding the rows of a slot in one table takes as long as reading this many rows.
 _ROWS_PER_SLOT: Final = 8
 #: A matrix is used if it has at most this many cells for each score.
@@ -127,7 +125,7 @@ class SlotRows:
         )
 
     def ids(self, owners: Int64s) -> list[str]:
-        """The ids of the jobs that own some rows."""
+        """The ids of some owners."""
         ids = self._ids
         if isinstance(ids, AllJobs):
             return ids.labels.ids(owners.astype(np.uint32))
@@ -170,7 +168,7 @@ class SlotRows:
 
         Args:
             top_n: the number of jobs.
-            catalog: the jobs, to read their own tables if that is faster.
+            catalog: the jobs; their own tables are read if that is faster.
             selected: the selected jobs.
             only: the numbers of the slots that are needed, ascending; None: all slots of the window. The result may
                 have others, too.
@@ -192,14 +190,14 @@ class SlotRows:
     def means_in(self, numbers: Int64s, top_n: int) -> tuple[Int64s, Float64s]:
         """The result of `means` for the slots of some numbers, from all their rows."""
         found: list[tuple[Int64s, Float64s]] = []
-        for some in self._pieces(numbers):
+        for some in self._in_parts(numbers):
             own, _, scores = self.jobs(some)
             slots, first, stop = runs_of(own)
             found.append((slots, top_means(scores, first, stop, top_n, self._sizes.slots)[0]))
         return joined_scores(found)
 
     def means_of_rows(self, top_n: int) -> tuple[Int64s, Float64s]:
-        """The result of `means`, from the rows of a part of the window after the other."""
+        """The result of `means`, from all rows, one part of the window after the other."""
         ends = [end for view in self.views for end in self._ends(view)]
         if not ends:
             return _NO_NUMBERS, _NO_SCORES
@@ -351,8 +349,8 @@ class SlotRows:
         behinds = (numbers[np.append(ends, len(numbers) - 1)] + 1) * self._span
         return self._read(list(zip(firsts.tolist(), behinds.tolist(), strict=True)))
 
-    def _pieces(self, numbers: Int64s) -> Iterator[Int64s]:
-        """The numbers in parts, so that each has not many more rows than are read at once."""
+    def _in_parts(self, numbers: Int64s) -> Iterator[Int64s]:
+        """The numbers in parts. Each part has about `RowSizes.rows_at_once` rows, or one slot."""
         rows = 0
         lows, highs = numbers * self._span, (numbers + 1) * self._span
         for view in self.views:
