@@ -12,6 +12,7 @@ from bucketquery.answers.top_influencers import TopInfluencers, top_influencers_
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
+from bucketquery.jobs.job import Job
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Float64s, Int64s, Kind
@@ -166,7 +167,7 @@ class Snapshot(Reads):
             raise _too_large(resolved.size, self._max_size)
         if not self._has_documents and resolved.expand:
             raise _without_documents()
-        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        job = self._only_job(query)
         if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
             return page_of_jobs(
@@ -204,7 +205,7 @@ class Snapshot(Reads):
         if not self._has_documents:
             reason = "[documents] are needed to make values, and this index does not keep them"
             raise InvalidQuery(reason, field="documents")
-        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        job = self._only_job(query)
         if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
             return results_of_jobs(self._catalog, selected, resolved, self._shortcuts)
@@ -216,7 +217,7 @@ class Snapshot(Reads):
             raise InvalidQuery("[timestamp] finds one result, so nothing is counted by score", field="timestamp")
         resolved = self._resolve(query, now)
         tables: Iterable[Table]
-        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        job = self._only_job(query)
         if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
             tables = tables_to_count(self._catalog, selected, resolved.schema, self._shortcuts)
@@ -238,6 +239,11 @@ class Snapshot(Reads):
 
     def _top_influencers(self, query: TopQuery, now: Instant | None) -> TopInfluencers:
         return top_influencers_of(self._catalog, query, self._now(now), self._sequence)
+
+    def _only_job(self, query: AnyQuery) -> Job | None:
+        """The job of a query whose only token is the id of a known job; None for any other query."""
+        job_id = query._job_id
+        return None if job_id is None else self._catalog.get(job_id)
 
     def _now(self, now: Instant | None) -> Callable[[], int]:
         """A function that returns the instant of ``now`` in epoch ms: the given one, or that of the clock."""

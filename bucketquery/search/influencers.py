@@ -14,7 +14,7 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import INFLUENCER, JOB_LABEL, Array, Bools, Float64s, Int64s, UInt32s
 from bucketquery.search.cells import maxima_between
-from bucketquery.search.job_lanes import LanePage, LaneWindow, combined_or_none, wanted_labels
+from bucketquery.search.job_lanes import LanePage, LaneWindow, all_jobs_if_many, wanted_labels
 from bucketquery.search.lane_keys import ends_of, walk
 from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece
@@ -323,10 +323,10 @@ class InfluencerLanes:
 
 def influencers_of(catalog: Catalog, selected: SelectedJobs, window: LaneWindow, field: str | None) -> Influencers:
     """The influencers of the selected jobs in a window."""
-    combined = combined_or_none(catalog, selected, INFLUENCER, window.sizes)
-    if combined is not None:
-        pieces = [piece for table in combined.parts for piece in window.pieces(table)]
-        return Influencers(pieces, field, wanted_labels(combined, selected), window.sizes)
+    all_jobs = all_jobs_if_many(catalog, selected, INFLUENCER, window.sizes)
+    if all_jobs is not None:
+        pieces = [piece for table in all_jobs.parts for piece in window.pieces(table)]
+        return Influencers(pieces, field, wanted_labels(all_jobs, selected), window.sizes)
     tables = [job.tables.get(INFLUENCER.kind) for job_id in selected.ids if (job := catalog.get(job_id)) is not None]
     return Influencers(
         [piece for table in tables if table is not None for piece in window.pieces(table)], field, None, window.sizes

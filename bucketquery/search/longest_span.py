@@ -36,5 +36,5 @@ def _greatest(catalog: Catalog) -> int | None:
     given = catalog.given_spans()
     if not given.missing:
         return given.greatest
-    every = None if given.greatest else catalog.all_jobs(BUCKET)
-    return None if every is None else max((table.rows.longest_span for table in every.parts), default=0)
+    all_jobs = None if given.greatest else catalog.all_jobs(BUCKET)
+    return None if all_jobs is None else max((table.rows.longest_span for table in all_jobs.parts), default=0)

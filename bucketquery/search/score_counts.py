@@ -31,9 +31,9 @@ def tables_to_count(
     Otherwise they are the own tables of the jobs.
     """
     if selected.is_all and len(selected) > shortcuts.few_counted_jobs and shortcuts.combined:
-        every = catalog.all_jobs(schema)
-        if every is not None:
-            return every.parts
+        all_jobs = catalog.all_jobs(schema)
+        if all_jobs is not None:
+            return all_jobs.parts
     jobs = (catalog.known(job_id, "jobs") for job_id in selected.ids)
     return (job.tables[schema.kind] for job in jobs if schema.kind in job.tables)
 

@@ -102,11 +102,11 @@ class SlotRows:
     ) -> "SlotRows":
         """The rows of the selected jobs, from the tables that are read fastest."""
         if len(selected) > sizes.few_jobs:
-            every = catalog.all_jobs(BUCKET)
-            if serves(every, selected, sizes):
-                sources = [Source(table, None) for table in every.parts]
-                labels = None if selected.is_all else SelectedLabels.of(every, selected)
-                return cls(sources, every, labels, window, span, exclude_interim=exclude_interim, sizes=sizes)
+            all_jobs = catalog.all_jobs(BUCKET)
+            if serves(all_jobs, selected, sizes):
+                sources = [Source(table, None) for table in all_jobs.parts]
+                labels = None if selected.is_all else SelectedLabels.of(all_jobs, selected)
+                return cls(sources, all_jobs, labels, window, span, exclude_interim=exclude_interim, sizes=sizes)
         ids = selected.ids
         sources = own_sources(catalog, ids)
         return cls(sources, ids, None, window, span, exclude_interim=exclude_interim, sizes=sizes)

@@ -62,13 +62,13 @@ def own_sources(catalog: Catalog, ids: Sequence[str]) -> list[Source]:
     ]
 
 
-def serves(every: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> TypeGuard[AllJobs]:
+def serves(all_jobs: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> TypeGuard[AllJobs]:
     """Whether there are combined tables, and they are read faster than the own tables of the selected jobs."""
-    if every is None:
+    if all_jobs is None:
         return False
     if selected.is_all:
         return True
-    rows = sum(table.length for table in every.parts)
+    rows = sum(table.length for table in all_jobs.parts)
     others = rows * (len(selected.known) - len(selected)) // len(selected.known)
     return others < len(selected) * sizes.rows_per_job
 
@@ -85,9 +85,9 @@ class SelectedLabels(NamedTuple):
     is_range: bool
 
     @classmethod
-    def of(cls, every: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
+    def of(cls, all_jobs: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
         """The labels of the selected jobs, which ascend as their ids do; a job without results may have none."""
-        labels = every.labels.known_labels(selected.ids)
+        labels = all_jobs.labels.known_labels(selected.ids)
         ranks = selected.ranks
         assert ranks is not None, "all jobs are selected"
         return cls(labels, is_range=len(ranks) > 0 and int(ranks[-1] - ranks[0]) == len(ranks) - 1)
