@@ -44,7 +44,7 @@ class Made(NamedTuple):
 
 
 class Chain:
-    """What the commits of a chain share.
+    """The values that the commits of a chain share.
 
     Attributes:
         sizes: the sizes of combined tables.

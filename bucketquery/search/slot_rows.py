@@ -224,8 +224,8 @@ class SlotRows:
         It takes a third of the time of `_read`, which sorts the scores.
 
         Returns:
-            The numbers of the slots that have rows, and a matrix with a row for each table and a column for each slot;
-            minus infinity where a job has no row.
+            The numbers of the slots that have rows, and the scores as a matrix: a row for each table, a column for each
+            of these slots, and minus infinity where a job has no row.
         """
         lows, highs = (np.array([end], dtype=np.int64) for end in stretch)
         parts: list[tuple[int, Int64s, Float64s]] = []
