@@ -25,7 +25,7 @@ from bucketquery.queries.top_query import TopQuery
 from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import Walk
-from bucketquery.search.row_key import with_whole_job
+from bucketquery.search.row_key import RowKey, with_whole_job
 from bucketquery.search.score_counts import tables_to_count, threshold_counts
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.table import Table
@@ -145,16 +145,7 @@ class Snapshot(Reads):
             if job_id is not None and field != "jobs":
                 # A call about one job takes its literal id.
                 self._catalog.known(job_id, field)
-            selected = self._catalog.select(query.jobs, field)
-            return page_of_jobs(
-                self._catalog,
-                selected,
-                query,
-                resolved,
-                self._sequence,
-                self._shortcuts,
-                has_documents=self._has_documents,
-            )
+            return self._page_of_jobs(query, resolved, field)
         return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
 
     def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
@@ -169,18 +160,21 @@ class Snapshot(Reads):
             raise _without_documents()
         job = self._only_job(query)
         if job is None:
-            selected = self._catalog.select(query.jobs, "jobs")
-            return page_of_jobs(
-                self._catalog,
-                selected,
-                query,
-                resolved,
-                self._sequence,
-                self._shortcuts,
-                key,
-                has_documents=self._has_documents,
-            )
+            return self._page_of_jobs(query, resolved, "jobs", key)
         return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
+
+    def _page_of_jobs(self, query: AnyQuery, resolved: ResolvedQuery, field: str, key: RowKey | None = None) -> Any:
+        """The page of a query over the jobs that its tokens select, behind a row key if there is one."""
+        return page_of_jobs(
+            self._catalog,
+            self._catalog.select(query.jobs, field),
+            query,
+            resolved,
+            self._sequence,
+            self._shortcuts,
+            key,
+            has_documents=self._has_documents,
+        )
 
     def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """All pages of a query, by row keys."""
