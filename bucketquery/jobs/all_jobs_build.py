@@ -16,7 +16,7 @@ from bucketquery.storage.packed_segment import segment_of_records
 from bucketquery.storage.segment import Segment
 
 #: The arrays have room for one more row for every N.
-_ROWS_PER_SPARE: Final = 8
+_ROWS_PER_SPARE: Final = 16
 
 
 def read_all_jobs(kind: Kind, jobs: Iterable[tuple[str, Stored]], ids: Sequence[str], sizes: Sizes) -> AllJobs:
