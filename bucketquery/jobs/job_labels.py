@@ -85,7 +85,7 @@ class JobLabels:
     def with_ids(self, job_ids: Collection[str]) -> "Extended":
         """These labels and those of more ids; the ids that have one already are left out.
 
-        Complexity: O(j + k log k) for k new ids beside j.
+        O(j + k log k) for k new ids beside j.
         """
         known = self._label_of
         new = sorted(set(job_ids).difference(known))
