@@ -26,6 +26,8 @@ PARTS: Final = (
     "pauses",
     "memory",
     "many-jobs",
+    "across",
+    "summaries",
     "real",
     "records",
     "claims",
@@ -70,6 +72,8 @@ def _measure(run: Run, parts: Sequence[str], sizes: Sequence[int], jobs: int) ->
                 measure(size)
     others: Mapping[str, Callable[[], None]] = {
         "many-jobs": partial(run.many_jobs, jobs),
+        "across": partial(run.across, jobs, sizes),
+        "summaries": partial(run.summaries, jobs, sizes),
         "real": run.real,
         "records": run.records,
         "claims": run.claims,
@@ -84,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--sizes", type=int, nargs="+", default=[10_000, 1_000_000], help="numbers of buckets; 10000 1000000")
     add("--with", type=int, nargs="+", default=[], dest="more", metavar="SIZE", help="more sizes, such as 10000000")
-    add("--jobs", type=int, default=100_000, help="number of jobs of the part many-jobs; 100000")
+    add("--jobs", type=int, default=100_000, help="number of jobs of many-jobs, across and summaries; 100000")
     add("--peers", nargs="*", choices=KINDS, default=list(KINDS), help="the peers; all that are installed")
     add("--parts", nargs="+", choices=PARTS, default=PARTS, help="the parts to measure; all")
     add("--brief", action="store_true", help="fewer and shorter samples: the figures are less certain")

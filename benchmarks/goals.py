@@ -51,6 +51,14 @@ class Measured:
         """The figures of a part that is measured at one size."""
         return next((table.figures for (name, _), table in self._results.items() if name == part), {})
 
+    def beginning(self, prefix: str) -> dict[str, Figures]:
+        """The figures of every part whose name begins so, by the rest of the name."""
+        return {
+            name.removeprefix(prefix).strip(): table.figures
+            for (name, _), table in self._results.items()
+            if name.startswith(prefix)
+        }
+
 
 def ratios(row: Mapping[str, float]) -> dict[str, float]:
     """The time of each peer in a row, divided by that of the index's way that gives the same."""
@@ -256,21 +264,111 @@ def _loads(measured: Measured) -> list[Verdict]:
 
 def _many_jobs(measured: Measured) -> list[Verdict]:
     rates = {
-        name: (f"{row['index']:,.0f} a second", row["index"] >= 100_000)
+        name: (f"{row['index']:,.0f} a second", row["index"] >= 300_000)
         for name, row in measured.only("many jobs writes").items()
         if "one more" in name
     }
+    collections = {
+        name: (f"{row['index']:.1f} ms", row["index"] <= 10) for name, row in measured.only("collections").items()
+    }
+    weights = {
+        name: (f"{row['reported']:.1f} bytes", row["reported"] <= 34)
+        for name, row in measured.only("all jobs weights").items()
+    }
+    batches: dict[str, tuple[str, bool | None]] = {}
+    singles: dict[str, tuple[str, bool | None]] = {}
+    for name, row in measured.only("all jobs writes").items():
+        if name.startswith("single"):
+            singles[""] = _with_log(row, "µs", (row["not in use"], 5))
+        else:
+            batches[""] = _with_log(row, "%", (100, 5))
+    words = "while questions over all jobs are asked"
+    return [
+        _verdict("many jobs (F): one bucket for each known job", "300,000 documents a second", rates),
+        _verdict("many jobs: a full collection of garbage", "at most 10 ms", collections),
+        _verdict("many jobs: the table of all results", "at most 34 bytes a row", weights),
+        _unless_noisy(f"many jobs: a bucket for each, {words}", "at most 5 % more", batches),
+        _unless_noisy(f"many jobs: a single bucket, {words}", "at most 5 µs more", singles),
+    ]
+
+
+def _across(measured: Measured) -> list[Verdict]:
+    first, warm = measured.beginning("across first"), measured.beginning("across warm")
+    # The goals are about the generated set with the most jobs, which a run measures first, and about the real set.
+    name = next(iter(first), "")
+    highest = {
+        f"after {words}": (f"{row['index'] / 1e3:.2f} ms", row["index"] <= 1e3 * most)
+        for words, most in (("a batch", 5), ("a commit", 1.5))
+        for key, row in first.get(name, {}).items()
+        if key.startswith(f"first after {words}, the top")
+    }
+    of_real = next((figures for key, figures in warm.items() if "real" in key), {})
+    return [
+        _verdict(
+            f"across {name or 'many jobs'}: the top 100, first asked", "5 ms after a batch, 1.5 ms after one", highest
+        ),
+        _verdict(
+            "across the real jobs: all five questions", "faster than SQLite without the count", _in_sqlite(of_real)
+        ),
+        _verdict(
+            f"across {name or 'many jobs'}: all five questions",
+            "faster than SQLite without the count; the top 100 at most twice its time",
+            _in_sqlite(warm.get(name, {}), highest=0.5),
+        ),
+    ]
+
+
+def _in_sqlite(figures: Figures, *, highest: float = 1.0) -> dict[str, tuple[str, bool]]:
+    """The time of SQLite for each question over all jobs, divided by that of the index.
+
+    Args:
+        figures: the questions.
+        highest: the least ratio of the question for the highest scores, default 1.
+    """
     results = {}
-    for row in measured.only("many jobs question").values():
-        some = rivals(row)
-        if some:
-            results[""] = (_quickest(some), min(some.values()) >= 1)
-    question = _verdict("many jobs (F): the top 100 by score over all jobs", "faster than DuckDB and SQLite", results)
-    if measured.only("many jobs question") and not results:
-        reason = "the index takes one job a question, or the peers are not installed"
-        question = question._replace(result=f"not measured: {reason}")
-    writes = _verdict("many jobs (F): one bucket for each known job", "100,000 documents a second", rates)
-    return [writes, question]
+    for name, row in figures.items():
+        if "sqlite" in row:
+            ratio = ratios(row)["sqlite"]
+            results[name] = (times(ratio), ratio >= (highest if "top 100" in name else 1))
+    return results
+
+
+_SUMMARIES: Final[Mapping[str, tuple[str, float]]] = {
+    "overall buckets, top 1": ("overall buckets, top 1", 5),
+    "overall buckets, top 3": ("overall buckets, top 3", 8),
+    "the ten worst lanes": ("the ten worst lanes with their cells, at 10^7", 100),
+    "top influencers": ("top influencers by the greatest score or by the sum", 5),
+    "influencers, ": ("lanes of influencers", 2),
+}
+
+
+def _summaries(measured: Measured) -> list[Verdict]:
+    """The worst ratio of each kind of summary, in each set."""
+    verdicts = []
+    for prefix, (words, least) in _SUMMARIES.items():
+        results = {}
+        for name, figures in measured.beginning("summaries").items():
+            some = [
+                (row[engine] / row["index"], engine)
+                for key, row in figures.items()
+                for engine in ("duckdb", "polars")
+                if key.startswith(prefix) and engine in row
+            ]
+            if some:
+                ratio, engine = min(some)
+                results[name] = (f"{times(ratio)} ({engine})", ratio >= least)
+        verdicts.append(_verdict(words, f"{least:g}x faster than DuckDB and Polars", results))
+    prefixes, others = {}, {}
+    for name, row in measured.only("selection").items():
+        taken = row.get("select", row["jobs"])
+        if "prefix:" in name or "again" in name:
+            prefixes[name.partition(":")[0]] = (f"{taken:.1f} µs", taken <= 10)
+        others[name.partition(":")[0]] = (f"{taken / 1e3:.2g} ms", taken <= 30_000)
+    return [
+        *verdicts,
+        _verdict("jobs selected by a prefix such as `web-*`", "at most 10 µs", prefixes),
+        _verdict("jobs selected by any pattern", "at most 30 ms", others),
+    ]
 
 
 def _living(measured: Measured) -> list[Verdict]:
@@ -361,6 +459,8 @@ GOALS: Final[Sequence[Callable[[Measured], list[Verdict]]]] = (
     _writes,
     _loads,
     _many_jobs,
+    _across,
+    _summaries,
     _living,
     _weights,
 )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.many_jobs import batches
+from benchmarks.job_sets import batches
 from benchmarks.questions import check, timestamps_of
 from benchmarks.timing import Effort, Figures, WrongAnswer, alternate
 from benchmarks.workloads import (
@@ -66,9 +66,17 @@ def pair_of_indexes(columns: Columns | None = None) -> dict[str, Index]:
     return indexes
 
 
-def paired(taken: Mapping[str, Sequence[float]], share: float = 1.0) -> dict[str, float]:
-    """The median of each contestant, times ``share``, the median ratio of their pairs, and its noise."""
-    ratios = [a / b for a, b in zip(taken[WITH_LOG], taken[WITHOUT_LOG], strict=True)]
+def paired(
+    taken: Mapping[str, Sequence[float]], share: float = 1.0, pair: tuple[str, str] = (WITH_LOG, WITHOUT_LOG)
+) -> dict[str, float]:
+    """The median of each contestant, times ``share``, the median ratio of their pairs, and its noise.
+
+    Args:
+        taken: the samples of both contestants, in the same order.
+        share: the part of a sample that is one write, default all of it.
+        pair: the contestants: the ratio is that of the first to the second.
+    """
+    ratios = [a / b for a, b in zip(taken[pair[0]], taken[pair[1]], strict=True)]
     times = median(ratios)
     noise = _ERRORS * median(abs(ratio - times) for ratio in ratios) / len(ratios) ** 0.5
     return {**{name: share * median(some) for name, some in taken.items()}, PAIRED: times, NOISE: noise}
@@ -224,12 +232,12 @@ def _in_turn(
 
 
 def _many_jobs(jobs: int, rounds: int) -> dict[str, float]:
-    first, *others = batches(jobs, rounds + 2)
-    indexes = pair_of_indexes()
-    for index in indexes.values():
-        index.upsert(first)
-        index.upsert(others[0])
-    taken = alternate({name: index.upsert for name, index in indexes.items()}, others[1:])
+    coming, indexes = batches(jobs, rounds + 2), pair_of_indexes()
+    for documents in islice(coming, 2):
+        for index in indexes.values():
+            index.upsert(documents)
+    # Writes to many jobs make many objects, so the garbage collector is on, as in a host.
+    taken = alternate({name: index.upsert for name, index in indexes.items()}, coming, collects=True)
     for name, index in indexes.items():
         if index.stats()["rows"]["bucket"] != jobs * (rounds + 2):
             raise WrongAnswer(f"a bucket for each job, {name}: some are missing")

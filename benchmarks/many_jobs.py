@@ -1,122 +1,144 @@
-"""F: batches with a new bucket for each of very many jobs; then the highest scores of the last day over all jobs."""
+"""Writes to very many jobs (F): batches with a new bucket for each job, single buckets, and the table of all results.
+
+The garbage collector is on, as in a host: it takes more time than the writes if an index holds many objects for a job.
+The times are those of the process, because a batch is too long to find a core idle again and again.
+"""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from operator import itemgetter
+from itertools import count, islice
 from statistics import median
-from typing import Any, Final
+from time import process_time_ns
+from typing import Final
 
 import numpy as np
 
+from benchmarks.across import ALL, QUESTIONS
+from benchmarks.job_sets import BATCHES, SPAN_MS, batches, bucket_of
+from benchmarks.living import paired
 from benchmarks.peers import is_installed
-from benchmarks.peers.many_jobs import InDuckdb, InSqlite, Key
-from benchmarks.timing import Effort, Figures, WrongAnswer, alternate, quickest_of_three, race
-from benchmarks.workloads import DAY_MS, FIRST_MS, Document, ResolvedQuery
-from bucketquery import BucketQuery, InvalidQuery, LimitExceeded, ResultsIndex
+from benchmarks.peers.many_jobs import InDuckdb, InSqlite
+from benchmarks.timing import Effort, Figures, WrongAnswer, alternate
+from benchmarks.workloads import DAY_MS, FIRST_MS, Document
+from bucketquery import BucketQuery, ResultsIndex
 
-BATCHES: Final = 10
-#: Three hours, so that ten batches are more than a day.
-SPAN_S: Final = 3 * 3_600
-SPAN_MS: Final = SPAN_S * 1_000
-SINCE: Final = FIRST_MS + BATCHES * SPAN_MS - DAY_MS
-HIGHEST: Final[dict[str, Any]] = {"start": SINCE, "sort": "anomaly_score", "desc": True}
-"""The highest scores of the last day."""
+IN_USE: Final = "in use"
+NOT_IN_USE: Final = "not in use"
 
-Top = Sequence[Key]
+#: Single commits of a sample, and those before it.
+_COMMITS: Final = 20
+_UNTIMED: Final = 5
+_COLLECTIONS: Final = 5
 
 
-def batches(jobs: int, number: int = BATCHES) -> list[list[Document]]:
-    """Batches with a new final bucket for every job. The scores are random, and no two are equal.
-
-    Args:
-        jobs: the number of jobs.
-        number: the number of batches, default `BATCHES`.
-    """
-    return [*each_batch(jobs, number)]
+def _require(index: ResultsIndex, buckets: int) -> None:
+    if (found := index.stats()["rows"]["bucket"]) != buckets:
+        raise WrongAnswer(f"{found} buckets of many jobs, not {buckets}")
 
 
-def each_batch(jobs: int, number: int = BATCHES) -> Iterator[list[Document]]:
-    """The result of `batches`, one batch after the other."""
-    rng = np.random.default_rng(jobs)
-    for batch in range(number):
-        yield [
-            {
-                "job_id": f"job-{job}",
-                "timestamp": FIRST_MS + batch * SPAN_MS,
-                "anomaly_score": score,
-                "bucket_span": SPAN_S,
-                "initial_anomaly_score": score,
-                "event_count": job,
-                "is_interim": False,
-                "bucket_influencers": [],
-                "processing_time_ms": 5,
-                "result_type": "bucket",
-            }
-            for job, score in enumerate((100 * rng.random(jobs) ** 8).tolist())
-        ]
+def _ask(index: ResultsIndex, since: int) -> None:
+    """Ask every question over all jobs."""
+    for parameters in QUESTIONS.values():
+        if not index.search(BucketQuery(jobs=ALL, **parameters(since))).count:
+            raise WrongAnswer("no bucket matches")
 
 
-def index_call(index: ResultsIndex, jobs: Sequence[str]) -> Callable[[], Top] | None:
-    """A call that returns the keys of the 100 highest scores of these jobs.
+def measure_writes(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Figures, Figures, Figures]:
+    """Documents a second; milliseconds of a full collection afterwards; and bytes a row of the table of all results.
 
-    None if the index refuses that number of jobs in one query, as older commits do.
-    """
-    try:
-        query = BucketQuery(jobs=jobs, **HIGHEST)
-    except (InvalidQuery, LimitExceeded):
-        return None
-    return lambda: index.search(query).keys()
-
-
-def measure_collector(jobs: int) -> tuple[Figures, Figures]:
-    """Documents a second with the garbage collector on, and the time of a full collection afterwards, microseconds.
-
-    Only the documents of one batch exist at a time, as in a host. The collection visits the whole process, which has
-    about 30,000 other objects.
-    """
-    index = ResultsIndex()
-    (taken,) = alternate({"index": index.upsert}, each_batch(jobs), collects=True).values()
-    gc.collect()
-    rates: Figures = {
-        f"F {jobs:,} jobs are made, garbage collector on": {"index": jobs / taken[0] * 1e6},
-        "F one more bucket for each, garbage collector on": {"index": jobs / median(taken[1:]) * 1e6},
-    }
-    return rates, {f"F a full garbage collection, {jobs:,} jobs": {"index": quickest_of_three(gc.collect) / 1e3}}
-
-
-def measure(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Figures, Figures]:
-    """Documents a second, for new jobs and for known ones; and the time of the question over all jobs, microseconds.
+    The rates are of new jobs and of known ones. The collection is that of the index alone: without it, it takes that
+    much less. The bytes are those that questions over all jobs add.
 
     Raises:
-        WrongAnswer: an answer does not have exactly the buckets with the highest scores.
+        WrongAnswer: buckets are missing.
     """
-    # This comes first, because the collector would visit the documents of all batches.
-    with_collector, collections = measure_collector(jobs)
-    documents = batches(jobs)
     index = ResultsIndex()
     tables: dict[str, InSqlite | InDuckdb] = {}
     if "sqlite" in peers:
         tables["sqlite"] = InSqlite(["by_score"])
     if "duckdb" in peers and is_installed("duckdb"):
         tables["duckdb"] = InDuckdb()
-    taken = alternate({"index": index.upsert, **{name: peer.put for name, peer in tables.items()}}, documents)
+    contestants = {"index": index.upsert, **{name: peer.put for name, peer in tables.items()}}
+    taken = alternate(contestants, batches(jobs), collects=True, clock=process_time_ns)
     rates = {
         f"F {jobs:,} jobs are made with a bucket each": {name: jobs / some[0] * 1e6 for name, some in taken.items()},
         "F one more bucket for each": {name: jobs / median(some[1:]) * 1e6 for name, some in taken.items()},
     }
-    last_day = [document for batch in documents for document in batch if document["timestamp"] >= SINCE]
-    last_day.sort(key=itemgetter("anomaly_score", "timestamp"), reverse=True)
-    right = [(document["job_id"], document["timestamp"], SPAN_S) for document in last_day[:100]]
-    calls: dict[str, Callable[[], Top]] = {}
-    search = index_call(index, [document["job_id"] for document in documents[0]])
-    if search is not None:
-        calls["index"] = search
-    # The peers return the page without the count, which only the index has to find.
-    question = ResolvedQuery.of(BucketQuery(jobs="any", **HIGHEST))
-    calls |= {name: peer.prepare_page(question) for name, peer in tables.items()}
-    for name, call in calls.items():
-        if list(call()) != right:
-            raise WrongAnswer(f"the highest scores over all jobs, {name}")
-    return rates | with_collector, collections | {
-        "F the top 100 over all jobs in the last day": race({name: [call] for name, call in calls.items()}, effort)
-    }
+    _require(index, jobs * BATCHES)
+    before = index.stats()["bytes"]
+    _ask(index, FIRST_MS + BATCHES * SPAN_MS - DAY_MS)
+    weights = {"after questions": {"reported": (index.stats()["bytes"] - before) / (jobs * BATCHES)}}
+    collecting = _collection_ms(effort)
+    # These hold the index too.
+    del index, contestants
+    without = _collection_ms(effort)
+    collections = {f"{jobs * BATCHES:,} buckets of {jobs:,} jobs": {"index": max(1e-6, collecting - without)}}
+    return rates, collections, weights
+
+
+def _collection_ms(effort: Effort) -> float:
+    """The time of a full collection that finds nothing."""
+    gc.collect()
+    taken = []
+    for _ in range(min(_COLLECTIONS, effort.rounds)):
+        begun = process_time_ns()
+        gc.collect()
+        taken.append((process_time_ns() - begun) / 1e6)
+    return median(taken)
+
+
+def measure_upkeep(jobs: int, effort: Effort) -> Figures:
+    """What it costs to write while questions over all jobs are asked, microseconds a document.
+
+    Two indexes get the same documents, in turn. One of them is asked every question before each sample.
+
+    Raises:
+        WrongAnswer: buckets are missing, or no bucket matches a question.
+    """
+    rounds = min(15, effort.rounds)
+    indexes = {IN_USE: ResultsIndex(), NOT_IN_USE: ResultsIndex()}
+    for batch in batches(jobs, 3):
+        for index in indexes.values():
+            index.upsert(batch)
+    newest = FIRST_MS + 2 * SPAN_MS
+
+    def asked(coming: Iterator[list[Document]], untimed: int = 0) -> Iterator[list[Document]]:
+        """Ask before each sample. Some single writes come between, because the first ones find cold caches."""
+        for documents in coming:
+            _ask(indexes[IN_USE], newest + SPAN_MS - DAY_MS)
+            for document in documents[:untimed]:
+                for index in indexes.values():
+                    index.upsert([document])
+            yield documents[untimed:]
+
+    writes = {name: index.upsert for name, index in indexes.items()}
+    taken = alternate(writes, asked(batches(jobs, rounds, first=3)), collects=True, clock=process_time_ns)
+    figures = {f"a bucket for each of {jobs:,} jobs": paired(taken, 1 / jobs, (IN_USE, NOT_IN_USE))}
+    newest += rounds * SPAN_MS
+    singles = {name: _writing(index) for name, index in indexes.items()}
+    blocks = list(_blocks(jobs, newest, 4 * effort.rounds))
+    taken = alternate(singles, asked(iter(blocks), _UNTIMED), collects=True, clock=process_time_ns)
+    figures["single buckets"] = paired(taken, 1 / _COMMITS, (IN_USE, NOT_IN_USE))
+    for index in indexes.values():
+        _require(index, jobs * (3 + rounds) + sum(map(len, blocks)))
+    return figures
+
+
+def _writing(index: ResultsIndex) -> Callable[[Sequence[Document]], object]:
+    upsert = index.upsert
+
+    def write(documents: Sequence[Document]) -> None:
+        for document in documents:
+            upsert([document])
+
+    return write
+
+
+def _blocks(jobs: int, newest: int, many: int) -> Iterator[list[Document]]:
+    """Buckets of random jobs, each a second later."""
+    rng = np.random.default_rng(newest)
+    coming = (
+        bucket_of(int(rng.integers(jobs)), newest + 1_000 * number, 100 * rng.random() ** 8) for number in count(1)
+    )
+    for _ in range(many):
+        yield list(islice(coming, _UNTIMED + _COMMITS))

@@ -45,6 +45,8 @@ def markdown(outcome: Outcome, pictures: Iterable[str] = ()) -> str:
     lines += [f"![{name}]({name})\n" for name in pictures]
     for size in sizes:
         lines += [f"## Goals, by the figures of {size:,} buckets", "", *_goals(judge(results, size)), ""]
+    if not sizes:
+        lines += ["## Goals", "", *_goals(judge(results, 0)), ""]
     for (part, _), table in results.items():
         lines += [f"## {table.title}", "", *(_claims(table) if part == "claims" else _rows(table)), ""]
     lines += ["## Growth of `search(prepared)`", "", *_growth(results), ""]
@@ -132,7 +134,7 @@ _ALONE: Final[Mapping[str, Callable[[str, Mapping[str, float]], tuple[str, str]]
 def _short(name: str, table: Table) -> list[str]:
     row = table.figures[name]
     ways = [way for way in row if way not in KINDS]
-    read = next((way for way in ways if way.endswith(", timestamps")), "")
+    read = next((way for way in ways if way.endswith((", timestamps", ", keys"))), "")
     figures = [row.get(ways[0]) if ways else None, row.get(read), *(row.get(peer) for peer in (*BY_HAND, "sqlite"))]
     others = {peer: row[peer] for peer in _OTHERS if peer in row}
     cells = [humane(figure, table.unit) if figure is not None else "" for figure in figures]

@@ -10,12 +10,27 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
-from benchmarks import deletes, feed, living, many_jobs, memory, pauses, questions, real, records, walks, writes
+from benchmarks import (
+    across,
+    deletes,
+    feed,
+    job_sets,
+    living,
+    many_jobs,
+    memory,
+    pauses,
+    questions,
+    real,
+    records,
+    summaries,
+    walks,
+    writes,
+)
 from benchmarks.outcome import Outcome, here
 from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
 from benchmarks.workloads import bucket_columns
-from bucketquery import ResultsIndex
+from bucketquery import BucketQuery, BucketQueryError, ResultsIndex
 
 #: At larger sizes only *live* and *fragmented* buckets are measured. The other sets do not show growth.
 _ALL_BUCKET_SETS: Final = 1_000_000
@@ -142,18 +157,66 @@ class Run:
         self.put("weights", size, "Memory", "bytes a bucket", measure)
 
     def many_jobs(self, jobs: int) -> None:
-        """Measure writes of very many jobs, a question over all of them, and the memory of a small job."""
-        question: Figures = {}
+        """Measure writes of very many jobs, what the table of all results costs, and the memory of a small job."""
+        others: dict[str, Figures] = {}
 
         def measure() -> Figures:
-            rates, times = many_jobs.measure(jobs, self.effort, self._peers)
-            question.update(times)
+            rates, others["collections"], others["weights"] = many_jobs.measure_writes(jobs, self.effort, self._peers)
             return rates
 
         self.put("many jobs writes", jobs, "Many jobs, writes", "documents a second", measure)
-        self._results["many jobs question", jobs] = Table(f"Many jobs, question, {jobs:,}", "µs", question)
+        upkeep = partial(many_jobs.measure_upkeep, jobs, self.effort)
+        title = "Writes while questions over all jobs are asked"
+        self.put("all jobs writes", jobs, title, "µs a document", upkeep)
+        title = f"The table of all results, {jobs:,}"
+        self._results["all jobs weights", jobs] = Table(title, "bytes a row", others["weights"])
+        title = f"A full collection of garbage, {jobs:,}"
+        self._results["collections", jobs] = Table(title, "ms", others["collections"])
         tenth = max(10, jobs // 10)
         self.put("job weights", tenth, "Memory of jobs", "bytes a job", partial(memory.measure_jobs, tenth))
+
+    def across(self, jobs: int, sizes: Sequence[int]) -> None:
+        """Measure questions over many jobs: of generated sets and of the real one, if its folder is named."""
+        # Old commits refuse `_all`.
+        if not _accepts_all():
+            self._notes.append("left out, since this commit has no patterns of jobs: questions across jobs")
+            return
+        shapes = [(jobs, 10), (max(10, jobs // 1_000), max(100, jobs * 10 // max(10, jobs // 1_000)))]
+        for size in sizes:
+            if size > _ALL_BUCKET_SETS:
+                shapes += [(100, size // 100), (size // 1_000, 1_000)]
+        for many, each in shapes:
+            self._across(partial(job_sets.generated, many, each), has_parts=(many, each) == shapes[0])
+        if folder := os.environ.get("BUCKETQUERY_DATA"):
+            self._across(partial(_real_set, Path(folder)))
+
+    def _across(self, make: Callable[[], job_sets.JobSet], *, has_parts: bool = False) -> None:
+        contest = across.Contest(make(), self._peers)
+        name, many, effort = contest.jobs.name, len(contest.jobs.ids), self.effort
+        self.put(f"across warm {name}", many, f"Across {name}", "µs", partial(across.measure_warm, contest, effort))
+        if has_parts:
+            select = partial(across.measure_selection, contest, effort)
+            self.put("selection", many, "Selection of jobs", "µs", select)
+            parts = partial(across.measure_parts, contest, effort)
+            self.put(f"across parts {name}", many, f"Parts of {name}", "µs", parts)
+        first = partial(across.measure_first, contest, effort)
+        self.put(f"across first {name}", many, f"Across {name}, the first time after writes", "µs", first)
+
+    def summaries(self, jobs: int, sizes: Sequence[int]) -> None:
+        """Measure overall buckets, swimlanes, top influencers and counts by score; a note if the index lacks them."""
+        if summaries.SwimlaneQuery is None or not _accepts_all():
+            self._notes.append("left out, since this commit lacks them: summaries of many jobs")
+            return
+        rows, few = jobs * 10, max(10, jobs // 1_000)
+        shapes = [(few, max(100, rows // few)), (10 * few, max(100, rows // (10 * few)))]
+        for size in sizes:
+            if size > _ALL_BUCKET_SETS:
+                shapes += [(100, size // 100), (size // 1_000, 1_000)]
+        for many, each in shapes:
+            setting = summaries.Setting(job_sets.generated(many, each), self._peers)
+            measure = partial(summaries.measure, setting, self.effort)
+            name = setting.jobs.name
+            self.put(f"summaries {name}", many, f"Summaries of {name}", "µs", measure)
 
     def real(self) -> None:
         """Measure the real sets: the repository's, and the large ones if their folder is named."""
@@ -187,3 +250,17 @@ class Run:
         claims = import_module("benchmarks.claims")
         title = "Costs in docstrings, and how they grew"
         self.put("claims", len(claims.CLAIMS), title, "µs", partial(claims.measure, claims.CLAIMS, self.effort))
+
+
+def _accepts_all() -> bool:
+    """Whether a query can name all jobs by a pattern."""
+    try:
+        ResultsIndex().search(BucketQuery(jobs=across.ALL, size=0))
+    except BucketQueryError:
+        return False
+    return True
+
+
+def _real_set(folder: Path) -> job_sets.JobSet:
+    documents = real.BOTH_FULL.read(folder)
+    return job_sets.of_documents(f"{real.BOTH_FULL.jobs} real jobs", documents)

@@ -1,11 +1,11 @@
-"""Timing: contestants take turns in one process, and short calls are repeated.
+"""Timing: contestants take turns in one process. Short calls are repeated.
 
-The garbage collector is off, unless it is measured.
+The garbage collector is off, except where a measurement asks for it.
 """
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import repeat
 from statistics import median
 from time import perf_counter_ns
@@ -71,8 +71,17 @@ def undisturbed() -> Iterator[None]:
         gc.enable()
 
 
+def collector(*, on: bool) -> AbstractContextManager[None]:
+    """Leave the garbage collector on, as an application does, or turn it off."""
+    return nullcontext() if on else undisturbed()
+
+
 def race(
-    contestants: Mapping[str, Sequence[Call]], effort: Effort, summary: Callable[[list[float]], float] = median
+    contestants: Mapping[str, Sequence[Call]],
+    effort: Effort,
+    summary: Callable[[list[float]], float] = median,
+    *,
+    collects: bool = False,
 ) -> dict[str, float]:
     """The time of one call of each contestant, microseconds.
 
@@ -84,11 +93,12 @@ def race(
         contestants: the calls of each.
         effort: how long to measure.
         summary: the figure for all samples of a contestant, default the median.
+        collects: leave the garbage collector on, default off.
     """
     samples: dict[str, list[float]] = {name: [] for name in contestants}
     if not contestants:
         return {}
-    with undisturbed():
+    with collector(on=collects):
         loops = {name: _calibrate(calls, effort.sample_ns) for name, calls in contestants.items()}
         spent = dict.fromkeys(contestants, 0)
         names = list(contestants)
@@ -134,27 +144,30 @@ def quickest_of_three(call: Call) -> int:
 
 
 def alternate(
-    contestants: Mapping[str, Callable[[Any], object]], inputs: Iterable[Any], *, collects: bool = False
+    contestants: Mapping[str, Callable[[Any], object]],
+    inputs: Iterable[Any],
+    *,
+    collects: bool = False,
+    clock: Callable[[], int] = perf_counter_ns,
 ) -> dict[str, list[float]]:
     """The time of each contestant for each input, microseconds. The contestants take turns; no call is repeated.
 
-    The inputs may come from a generator, which prepares a turn outside the time.
-
     Args:
         contestants: the work of each.
-        inputs: the input of each turn.
-        collects: whether the garbage collector stays on, as in a host (default False).
+        inputs: the inputs. They may come from a generator, which prepares a turn outside the time.
+        collects: leave the garbage collector on, default off.
+        clock: nanoseconds, default those that pass. ``process_time_ns`` counts those that this process works.
     """
     taken: dict[str, list[float]] = {name: [] for name in contestants}
-    with nullcontext() if collects else undisturbed():
+    with collector(on=collects):
         for turn, one in enumerate(inputs):
             shift = turn % max(1, len(contestants))
             names = list(contestants)
             for name in names[shift:] + names[:shift]:
                 work = contestants[name]
-                begun = perf_counter_ns()
+                begun = clock()
                 result = work(one)
-                taken[name].append((perf_counter_ns() - begun) / 1e3)
+                taken[name].append((clock() - begun) / 1e3)
                 # The memory of the result is freed here, after the clock has stopped.
                 del result
     return taken

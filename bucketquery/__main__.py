@@ -1,4 +1,4 @@
-"""The command: it reads result documents, answers a query for buckets, records or influencers, and prints the answer.
+"""The command: it reads result documents, answers one query or summarises many jobs, and prints the answer.
 
 This is the only module with I/O. `command` has its options, the formats of its files and its notes. No rule of the API
 is written here: the index checks parameters and documents. The command prints an error of the index with the option, or
@@ -10,25 +10,32 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from datetime import UTC, tzinfo
 from importlib import metadata
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
+from zoneinfo import ZoneInfo
 
 from bucketquery import BucketQueryError, InvalidDocument, NotFound, ResultsIndex
-from bucketquery.answers.run import AnyPage
-from bucketquery.answers.text_table import table
+from bucketquery.answers.overall import OverallBuckets
+from bucketquery.answers.swimlane import Swimlane
+from bucketquery.answers.text_swimlane import PLAIN_SHADES, SHADES, swimlane_text
+from bucketquery.answers.text_table import overall_table, table
 from bucketquery.command.formats import Located, read_documents
 from bucketquery.command.notes import PassedOver, notes_about, notes_about_instants
 from bucketquery.command.options import UsageError, option_of, parameters_of, parser_of
+from bucketquery.command.searches import SUMMARIES, Answer, answer_of, names_one_job
 from bucketquery.command.values import Place, Unreadable
-from bucketquery.model.text import visible
+from bucketquery.model.text import brief, visible
+from bucketquery.queries.job_tokens import ALL_JOBS, read_jobs
 
 _CHUNK: Final = 10_000
 _MAX_LISTED: Final = 50
@@ -74,22 +81,67 @@ def _output(argv: Sequence[str] | None) -> str:
         return parser.format_help()
     if options.version:
         return f"bucketquery {_version()}\n"
-    kind = options.kind or "buckets"
+    kind = options.kind or ("buckets" if options.cell is None else "swimlane")
     parameters = parameters_of(options, kind)
-    _check_parameters(kind, parameters)
+    if parameters.get("tzinfo") is not None:
+        parameters["tzinfo"] = _zone(parameters["tzinfo"])
+    _check_parameters(kind, options.job_id, parameters)
     index = ResultsIndex()
     passed_over = _load(index, options.files or ["-"])
     if not index.jobs():
         raise _Exit(1, *passed_over.notes_without_results())
     _note(*passed_over.notes())
-    job_id = options.job_id if options.job_id is not None else _only_job(index)
-    if job_id in index:
-        _note(*notes_about(index, job_id, kind), *notes_about_instants(parameters))
+    jobs = options.job_id
+    if jobs is None:
+        jobs = ALL_JOBS if kind in SUMMARIES else _only_job(index)
     with _errors_name_the_option():
-        page = _search(index, kind, job_id, parameters)
+        # An id that no job can have is an unknown job, and no token.
+        ids = (jobs,) if kind not in SUMMARIES and names_one_job(jobs) else index.jobs(jobs)
+        if all(job_id in index for job_id in ids):
+            _note(*_notes_about(index, ids, kind, parameters), *notes_about_instants(parameters))
+        answer = answer_of(index, kind, jobs, parameters)
     if options.format == "table" or (options.format is None and _is_terminal(sys.stdout)):
-        return table(page, job_id, in_colour=_is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"))
-    return json.dumps(page.to_dict()) + "\n"
+        return _text_of(answer, ids)
+    return json.dumps(answer.to_dict()) + "\n"
+
+
+def _notes_about(index: ResultsIndex, jobs: Sequence[str], kind: str, parameters: Mapping[str, Any]) -> list[str]:
+    """The notes on the jobs that are read. Summaries read buckets, or the influencers that ``--by`` names."""
+    if kind not in SUMMARIES:
+        return notes_about(index, jobs, kind)
+    by = parameters.get("by")
+    return notes_about(index, jobs, "buckets" if by is None or by == "job" else "influencers", "--by")
+
+
+def _text_of(answer: Answer, jobs: Sequence[str]) -> str:
+    """The answer for people."""
+    in_colour = _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR")
+    if isinstance(answer, OverallBuckets):
+        return overall_table(answer, jobs, in_colour=in_colour)
+    if isinstance(answer, Swimlane):
+        shades = SHADES if _can_show(SHADES) else PLAIN_SHADES
+        width = shutil.get_terminal_size().columns
+        return swimlane_text(answer, jobs, width, shades=shades, in_colour=in_colour)
+    return table(answer, jobs, in_colour=in_colour)
+
+
+def _can_show(text: str) -> bool:
+    """Whether the encoding of standard output has all characters of a text."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _zone(name: str) -> tzinfo:
+    """The time zone with a name. UTC needs no database of zones."""
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise _Exit(2, f"--time-zone: this machine has no time zone [{brief(name)}]") from None
 
 
 def _version() -> str:
@@ -109,21 +161,14 @@ def _errors_name_the_option() -> Iterator[None]:
         raise _Exit(code, f"{option_of(error.field or '')}: {error.reason}") from None
 
 
-def _search(index: ResultsIndex, kind: str, job_id: str, parameters: Mapping[str, Any]) -> AnyPage:
-    methods: dict[str, Callable[..., AnyPage]] = {
-        "buckets": index.get_buckets,
-        "records": index.get_records,
-        "influencers": index.get_influencers,
-    }
-    return methods[kind](job_id=job_id, **parameters)
-
-
-def _check_parameters(kind: str, parameters: Mapping[str, Any]) -> None:
+def _check_parameters(kind: str, jobs: str | None, parameters: Mapping[str, Any]) -> None:
     """Check the parameters before any input is read, by a search of an index without results."""
     index = ResultsIndex()
     index.put_job("any")
     with _errors_name_the_option(), suppress(NotFound):
-        _search(index, kind, "any", parameters)
+        if jobs is not None and (kind in SUMMARIES or not names_one_job(jobs)):
+            read_jobs(jobs)
+        answer_of(index, kind, "any", parameters)
 
 
 def _only_job(index: ResultsIndex) -> str:
@@ -132,7 +177,8 @@ def _only_job(index: ResultsIndex) -> str:
     if len(jobs) == 1:
         return jobs[0]
     more = [f"and {len(jobs) - _MAX_LISTED:,} more"] if len(jobs) > _MAX_LISTED else []
-    raise _Exit(2, f"--job-id: the input has {len(jobs):,} jobs; name one of them:", *jobs[:_MAX_LISTED], *more)
+    what = f"--job-id: the input has {len(jobs):,} jobs; name one or several of them, or all with --job-id _all:"
+    raise _Exit(2, what, *jobs[:_MAX_LISTED], *more)
 
 
 def _load(index: ResultsIndex, paths: Iterable[str]) -> PassedOver:

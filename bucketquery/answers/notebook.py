@@ -14,10 +14,12 @@ from bucketquery.answers.score_chart import COLOURS, bars, heat_map
 from bucketquery.answers.shown_columns import NUMBERS, columns_of, two_decimals
 from bucketquery.model.schema import Float64s, Int64s, Schema
 from bucketquery.model.severity import severity
-from bucketquery.model.text import visible
+from bucketquery.model.text import shortened, visible
 
 #: The largest number of rows in a table, and of lanes in a heat map.
 MOST_SHOWN: Final = 50
+#: A text in a table has at most this many characters; the values of influencers have any length.
+_LONGEST_CELL: Final = 300
 
 
 def results_html(  # noqa: PLR0917 - the parts of a page
@@ -38,7 +40,7 @@ def results_html(  # noqa: PLR0917 - the parts of a page
         scores: shape (n,), NaN if missing.
         count: the number of all matches.
 
-    Complexity: O(n).
+    O(n).
 
     >>> from bucketquery.model.schema import BUCKET
     >>> results_html(BUCKET, [("<b>", 0, 300)], None, np.array([0]), np.array([80.0]), 1).count("&lt;b&gt;")
@@ -63,7 +65,7 @@ def swimlane_html(names: Sequence[str], edges: Int64s, scores: Float64s, lane_co
         scores: shape (l, c), NaN where a cell has no results.
         lane_count: the number of all lanes.
 
-    Complexity: O(l * c).
+    O(l * c).
 
     >>> swimlane_html(["web"], np.array([0, 60_000]), np.array([[80.0]]), 1).count("<rect")
     1
@@ -83,7 +85,7 @@ def overall_html(timestamps: Int64s, scores: Float64s, columns: Mapping[str, Seq
         scores: shape (n,).
         columns: the cells of the first results, by title, at most `MOST_SHOWN` each.
 
-    Complexity: O(n).
+    O(n).
 
     >>> overall_html(np.array([0]), np.array([80.0]), {"timestamp": ["1970"]}).count("<rect")
     1
@@ -94,6 +96,24 @@ def overall_html(timestamps: Int64s, scores: Float64s, columns: Mapping[str, Seq
         caption += f"; the first {shown} are shown"
     severities = [severity(score) for score in scores[:shown].tolist()]
     return _block(caption, bars(timestamps, scores), _table(columns, severities))
+
+
+def top_html(columns: Mapping[str, Sequence[str]], scores: Float64s, shown: int, count: int) -> str:
+    """Top influencers as HTML: a table of the first ones.
+
+    Args:
+        columns: the cells of the first entries, by title, at most `MOST_SHOWN` each.
+        scores: the greatest scores of these entries.
+        shown: the number of entries in the answer.
+        count: the number of all entries.
+
+    >>> top_html({"value": ["<b>"], "score": ["80.00"]}, np.array([80.0]), 1, 7).count("&lt;b&gt;")
+    1
+    """
+    caption = f"{shown:,} of {count:,} influencers"
+    if len(scores) < shown:
+        caption += f"; the first {len(scores)} are shown"
+    return _block(caption, _table(columns, [severity(score) for score in scores.tolist()]))
 
 
 def _identities(schema: Schema, keys: Sequence[tuple[Any, ...]], scores: Sequence[float]) -> dict[str, list[str]]:
@@ -116,13 +136,14 @@ def _table(columns: Mapping[str, Sequence[str]], severities: Sequence[str]) -> s
         cells = []
         for title in titles:
             colour = f";background:{COLOURS[word]};color:#000" if title in ("score", "severity") else ""
-            cells.append(f'<td style="text-align:{_side(title)}{colour}">{escape(columns[title][row])}</td>')
+            shown = escape(shortened(columns[title][row], _LONGEST_CELL))
+            cells.append(f'<td style="text-align:{_side(title)}{colour}">{shown}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _side(title: str) -> str:
-    return "right" if title in NUMBERS else "left"
+    return f"{'right' if title in NUMBERS else 'left'}{';white-space:nowrap' if title == 'timestamp' else ''}"
 
 
 def _block(caption: str, *parts: str) -> str:

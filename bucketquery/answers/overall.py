@@ -1,13 +1,15 @@
 """The answer to a question about overall buckets: a Python sequence whose values are made when a caller reads them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise, repeat
+from itertools import islice, pairwise, repeat
 from operator import index as as_index
 from typing import Any, Final, overload
 
 import numpy as np
 
 from bucketquery.answers.common import read_only, timestamp_strings, with_strings
+from bucketquery.answers.notebook import MOST_SHOWN, overall_html
+from bucketquery.answers.shown_columns import columns_of_overall
 from bucketquery.errors import InvalidQuery, UnknownJob
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.encoding import json_bytes
@@ -152,6 +154,11 @@ class OverallBuckets(Immutable):
         b'{"count":0,"overall_buckets":[]}'
         """
         return json_bytes(self.to_dict(human=human))
+
+    def _repr_html_(self) -> str:
+        """The overall buckets as notebooks show them: the scores over time, and a table of at most 50."""
+        found = self._found
+        return overall_html(found.timestamps, found.scores, columns_of_overall(islice(self, MOST_SHOWN)))
 
     def _parts(self) -> Iterator[tuple[int, int]]:
         """The positions of all overall buckets in parts, whose jobs are read together."""

@@ -1,18 +1,26 @@
 """The columns in which people read results: titles, and the cell of each result as text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
 from typing import Any, Final
 
+from bucketquery.model.instants import datetime_of
 from bucketquery.model.numbers import is_number
 from bucketquery.model.schema import BUCKET, RECORD, Kind
 from bucketquery.model.text import visible
 from bucketquery.results.anomalies import AnomalyRecord, Influencer
 from bucketquery.results.buckets import Bucket
+from bucketquery.results.overall import OverallBucket
+from bucketquery.results.top_influencer import TopInfluencer
 
 _Cells = dict[str, list[str]]
 
 #: The titles of the columns of numbers.
-NUMBERS: Final = frozenset({"span", "score", "initial", "events", "records", "probability", "actual", "typical"})
+NUMBERS: Final = frozenset(
+    {"span", "score", "initial", "events", "records", "probability", "actual", "typical", "jobs", "sum", "results"}
+)
+#: The column of an overall bucket's jobs names at most this many.
+_WORST_JOBS: Final = 3
 
 
 def columns_of(kind: Kind, results: Sequence[Any]) -> dict[str, list[str]]:
@@ -31,6 +39,57 @@ def columns_of(kind: Kind, results: Sequence[Any]) -> dict[str, list[str]]:
     if kind == BUCKET.kind:
         return _of_buckets(results)
     return _of_records(results) if kind == RECORD.kind else _of_influencers(results)
+
+
+def columns_of_overall(overall: Iterable[OverallBucket]) -> dict[str, list[str]]:
+    """The cells of some overall buckets, by the title of their column; an empty text for a missing value.
+
+    Args:
+        overall: the overall buckets, read one by one, since each may have very many jobs. The jobs with the greatest
+            scores are named, ties by id.
+
+    O(j) for the j jobs of all of them.
+
+    >>> from bucketquery.results.overall import OverallBucketJob
+    >>> jobs = (OverallBucketJob(job_id="db", max_anomaly_score=80.0),)
+    >>> found = OverallBucket(timestamp=0, bucket_span=300, overall_score=80.0, jobs=jobs, is_interim=False)
+    >>> columns_of_overall([found])["worst jobs"]
+    ['db 80.00']
+    """
+    timestamps: list[int] = []
+    cells: _Cells = {title: [] for title in ("score", "severity", "interim", "jobs", "worst jobs")}
+    for found in overall:
+        timestamps.append(found.timestamp)
+        cells["score"].append(two_decimals(found.overall_score))
+        cells["severity"].append(found.severity)
+        cells["interim"].append("interim" if found.is_interim else "")
+        cells["jobs"].append(f"{len(found.jobs):,}")
+        cells["worst jobs"].append(_listed(_worst(found)))
+    return {"timestamp": instants(timestamps), **cells}
+
+
+def _worst(found: OverallBucket) -> Iterator[str]:
+    """The jobs with the greatest scores, each with its score."""
+    for job in nsmallest(_WORST_JOBS, found.jobs, key=lambda job: (-job.max_anomaly_score, job.job_id)):
+        yield f"{job.job_id} {two_decimals(job.max_anomaly_score)}"
+
+
+def columns_of_top(influencers: Sequence[TopInfluencer]) -> dict[str, list[str]]:
+    """The cells of some top influencers, by the title of their column.
+
+    Args:
+        influencers: the entries of a list of top influencers; their greatest score has the title ``score``.
+
+    >>> columns_of_top([])["sum"]
+    []
+    """
+    return {
+        "field": [visible(entry.influencer_field_name) for entry in influencers],
+        "value": [visible(entry.influencer_field_value) for entry in influencers],
+        "score": [two_decimals(entry.max_influencer_score) for entry in influencers],
+        "sum": [f"{entry.sum_influencer_score:,.2f}" for entry in influencers],
+        "results": [f"{entry.count:,}" for entry in influencers],
+    }
 
 
 def _of_buckets(buckets: Sequence[Bucket]) -> _Cells:
@@ -70,13 +129,11 @@ def _of_influencers(influencers: Sequence[Influencer]) -> _Cells:
 
 
 def _of_all(results: Sequence[Any], score: str) -> _Cells:
-    precision = "milliseconds" if any(result.timestamp % 1000 for result in results) else "seconds"
     spans_differ = len({result.bucket_span for result in results}) > 1
     jobs_differ = len({result.job_id for result in results}) > 1
     return {
         "job": [visible(result.job_id) if jobs_differ else "" for result in results],
-        # The option --timestamp takes this form.
-        "timestamp": [result.time.replace(tzinfo=None).isoformat(timespec=precision) + "Z" for result in results],
+        "timestamp": instants(result.timestamp for result in results),
         "span": [f"{result.bucket_span} s" if spans_differ else "" for result in results],
         "score": [two_decimals(getattr(result, score)) for result in results],
         "severity": [result.severity for result in results],
@@ -124,6 +181,27 @@ def _entities(record: AnomalyRecord) -> list[str]:
         (record.partition_field_name, record.partition_field_value),
     )
     return [f"{name or ''}={value}" for name, value in fields if value is not None]
+
+
+def instants(timestamps: Iterable[int]) -> list[str]:
+    """Instants as the command's options take them: to the second if all have whole seconds, or to the millisecond.
+
+    Args:
+        timestamps: epoch ms. One outside the years 0001 to 9999 is shown as epoch ms.
+
+    >>> instants([0, 60_000]), instants([1])
+    (['1970-01-01T00:00:00Z', '1970-01-01T00:01:00Z'], ['1970-01-01T00:00:00.001Z'])
+    """
+    given = [*timestamps]
+    precision = "milliseconds" if any(timestamp % 1000 for timestamp in given) else "seconds"
+    return [_instant(timestamp, precision) for timestamp in given]
+
+
+def _instant(timestamp: int, precision: str) -> str:
+    try:
+        return datetime_of(timestamp).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+    except OverflowError:
+        return str(timestamp)
 
 
 def two_decimals(score: float) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from bucketquery.answers.common import read_only
+from bucketquery.answers.notebook import swimlane_html
 from bucketquery.errors import LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.frozen import Immutable, filler
@@ -78,6 +79,10 @@ class Swimlane(Immutable):
             "lane_count": self.lane_count,
             "sequence": self.sequence,
         }
+
+    def _repr_html_(self) -> str:
+        """The swimlane as notebooks show it: a heat map of at most 50 lanes."""
+        return swimlane_html(self.lanes, self.edges, self.scores, self.lane_count)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Swimlane):

@@ -7,6 +7,8 @@ from typing import Any, Final, overload
 import numpy as np
 
 from bucketquery.answers.common import read_only, read_only_objects
+from bucketquery.answers.notebook import MOST_SHOWN, top_html
+from bucketquery.answers.shown_columns import columns_of_top
 from bucketquery.errors import InvalidQuery
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.frozen import Immutable, filler, maker_of
@@ -101,6 +103,11 @@ class TopInfluencers(Immutable):
         """The answer as a dict that JSON can hold: ``count``, and the ``influencers`` with their attributes."""
         return {"count": self.count, "influencers": [entry.to_dict() for entry in self]}
 
+    def _repr_html_(self) -> str:
+        """The entries as notebooks show them: a table of at most 50."""
+        scores = self._columns["max_influencer_score"][:MOST_SHOWN]
+        return top_html(columns_of_top(self[:MOST_SHOWN]), scores, len(self), self.count)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, TopInfluencers):
             return NotImplemented
@@ -156,4 +163,5 @@ def top_influencers_of(
     influencers = influencers_of(catalog, selected, LaneWindow(low, high, query.exclude_interim, sizes), query.field)
     numbers, count = influencers.page(query.from_, query.size, by_sum=query.by_sum)
     pairs = [influencers.pair(number) for number in numbers]
-    return _of(count, sequence, [name for name, _ in pairs], [value for _, value in pairs], *influencers.facts(numbers))
+    names, values = [name for name, _ in pairs], [value for _, value in pairs]
+    return _of(count, sequence, names, values, *influencers.whole_scores(numbers))

@@ -2,13 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bucketquery.command.options import option_of
 from bucketquery.index import ResultsIndex
 from bucketquery.model.instants import datetime_of
 from bucketquery.model.schema import BUCKET, SCHEMAS
+from bucketquery.queries.job_tokens import MOST_JOBS
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 
 _MAX_LISTED: Final = 10
@@ -93,32 +94,43 @@ class PassedOver:
         return ", ".join(listed)
 
 
-def notes_about(index: ResultsIndex, job_id: str, kind: str) -> list[str]:
-    """The notes on a job that is searched for one kind: it has only other kinds, or its timestamps are in seconds.
+def notes_about(index: ResultsIndex, jobs: Sequence[str], kind: str, option: str | None = None) -> list[str]:
+    """The notes on jobs that are searched for one kind: they have only other kinds, or timestamps in seconds.
 
     Args:
-        index: holds the job.
-        job_id: the job.
+        index: holds the jobs.
+        jobs: the ids of the jobs.
         kind: the plural of the kind, such as ``buckets``.
+        option: the option that asks for this kind (default: that with its name).
 
     >>> index = ResultsIndex()
     >>> record = {"result_type": "record", "job_id": "web", "timestamp": 0, "bucket_span": 300}
     >>> commit = index.upsert([record])
-    >>> notes_about(index, "web", "buckets")
+    >>> notes_about(index, ["web"], "buckets")
     ['no buckets of job web in the input; it has 1 record (see --records)']
     """
-    rows = index.stats(job_id)["rows"]
+    rows: Counter[str] = Counter()
+    for job_id in jobs:
+        rows.update(index.stats(job_id)["rows"])
+    if not rows:
+        return []
     notes, others = [], []
     for schema in SCHEMAS.values():
-        option = f"leave out --{kind}" if schema is BUCKET else f"see --{schema.plural}"
+        advice = f"leave out {option or f'--{kind}'}" if schema is BUCKET else f"see --{schema.plural}"
         count = rows[schema.kind]
         if count:
-            others.append(f"{count:,} {schema.kind if count == 1 else schema.plural} ({option})")
+            others.append(f"{count:,} {schema.kind if count == 1 else schema.plural} ({advice})")
         elif schema.plural == kind:
-            notes.append(f"no {kind} of job {job_id} in the input; it has ")
+            whose = (
+                f"job {jobs[0]} in the input; it has"
+                if len(jobs) == 1
+                else f"{len(jobs):,} jobs in the input; they have"
+            )
+            notes.append(f"no {kind} of {whose} ")
     notes = [note + " and ".join(others) for note in notes]
     start, end = _SECONDS
-    queries = (kind_of_query(jobs=job_id, start=start, end=end, size=0) for kind_of_query in _QUERIES)
+    parts = [jobs[first : first + MOST_JOBS] for first in range(0, len(jobs), MOST_JOBS)]
+    queries = (kind_of_query(jobs=part, start=start, end=end, size=0) for kind_of_query in _QUERIES for part in parts)
     early = sum(index.search(query).count for query in queries)
     if early >= 0.9 * sum(rows.values()):
         read = "read as epoch milliseconds, they lie between 1970-01-12 and 1970-04-26"

@@ -11,7 +11,12 @@ PARAMETERS: Final = {
     "buckets": ("timestamp", "anomaly_score", "expand", *_SHARED),
     "records": ("record_score", *_SHARED),
     "influencers": ("influencer_score", *_SHARED),
+    "overall": ("start", "end", "exclude_interim", "top_n", "bucket_span", "overall_score"),
+    "swimlane": ("cell", "start", "end", "exclude_interim", "by", "lanes", "from_", "tzinfo"),
 }
+_NOUNS: Final = {"overall": "overall buckets", "swimlane": "a swimlane"}
+#: The options whose names are not those of their parameters.
+_OPTIONS: Final = {"jobs": "--job-id", "pattern": "--job-id", "cell": "--swimlane", "tzinfo": "--time-zone"}
 
 _EPILOG: Final = """\
 INSTANT: a date (2026, 2026-01-31, 2026-01-31T09:30Z), epoch milliseconds, or date math (now-7d/d, 2026-01-31||-1M).
@@ -27,6 +32,9 @@ examples:
   python -m bucketquery results.ndjson --job-id web --records --record-score 75
   curl "$SERVER/_ml/anomaly_detectors/web/results/buckets" | python -m bucketquery
   zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
+  python -m bucketquery results.ndjson --job-id "web-*,-web-test" --anomaly-score 75
+  python -m bucketquery results.ndjson --overall --top-n 3 --overall-score 50
+  python -m bucketquery results.ndjson --swimlane day --time-zone Europe/Berlin --lanes 20
 
 exit codes: 0 success; 1 unknown job, no bucket found, or no results in the input; 2 invalid parameters or input
 """
@@ -54,7 +62,9 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     """
     parser = _Parser(
         prog=prog,
-        description="Answers a query for buckets, records or influencers from anomaly detection results.",
+        usage="%(prog)s [OPTION ...] [FILE ...]",
+        description="Answers a query for buckets, records or influencers from anomaly detection results, or summarises "
+        "many jobs.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -68,8 +78,14 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     group.add_argument("--records", dest="kind", action="store_const", const="records", help=records)
     influencers = "search influencers, the entities blamed for anomalies, instead of buckets"
     group.add_argument("--influencers", dest="kind", action="store_const", const="influencers", help=influencers)
+    overall = "summarise the buckets of several jobs in each interval of time"
+    group.add_argument("--overall", dest="kind", action="store_const", const="overall", help=overall)
+    swimlane = "the greatest score of each job in each cell of time; CELL: seconds, or day, week or month"
+    group.add_argument("--swimlane", dest="cell", metavar="CELL", type=_integer, help=swimlane)
     add = parser.add_argument_group("filter").add_argument
-    add("--job-id", metavar="ID", help="the job to search; required if the input has several jobs")
+    jobs = "a job, or several: ids and patterns with commas between them, as in web-*,db,-web-test, or _all "
+    jobs += "(default: the only job in the input; _all for --overall and --swimlane)"
+    add("--job-id", metavar="JOBS", help=jobs)
     add("--start", metavar="INSTANT", help="first instant included (default: no bound)")
     add("--end", metavar="INSTANT", help="first instant excluded (default: no bound)")
     score = "lowest score of the {} that match, 0 to 100 (default: 0, all)"
@@ -82,6 +98,7 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     add("--timestamp", metavar="INSTANT", help=lookup)
     expand = "add the records to each bucket that has bucket influencers"
     add("--expand", action="store_true", default=None, help=expand)
+    add("--overall-score", metavar="SCORE", help=score.format("overall buckets"))
     add = parser.add_argument_group("order and page").add_argument
     fields = "timestamp, anomaly_score, event_count, ...; for records also probability, function, ... "
     fields += "(default: timestamp for buckets, the score for records and influencers)"
@@ -89,14 +106,29 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     desc = "highest or latest first (default for records and influencers); --no-desc: lowest or earliest first"
     desc += " (default for buckets)"
     add("--desc", action=argparse.BooleanOptionalAction, default=None, help=desc)
-    add("--from", dest="from_", type=_integer, metavar="N", help="number of matches to skip (default: 0)")
+    add("--from", dest="from_", type=_integer, metavar="N", help="number of matches, or lanes, to skip (default: 0)")
     add("--size", type=_integer, metavar="N", help="maximum number of results to show, up to 10000 (default: 100)")
+    _add_summaries(parser)
     add = parser.add_argument_group("output").add_argument
     formats = "json: the API's response body; table: for people (default: table on a terminal, else json)"
     add("--format", choices=("json", "table"), help=formats)
     add("--version", action="store_true", help="show the version and exit")
     add("-h", "--help", action="store_true", help="show this help and exit")
     return parser
+
+
+def _add_summaries(parser: argparse.ArgumentParser) -> None:
+    """Add the options of overall buckets and swimlanes."""
+    add = parser.add_argument_group("overall buckets").add_argument
+    add("--top-n", type=_integer, metavar="N", help="number of jobs whose greatest scores are averaged (default: 1)")
+    span = "length of an interval, such as 1h or 1d (default: the longest span of the jobs)"
+    add("--bucket-span", metavar="DURATION", help=span)
+    add = parser.add_argument_group("swimlane").add_argument
+    by = "a lane for each value of the influencers with this field name, instead of each job"
+    add("--by", metavar="FIELD", help=by)
+    add("--lanes", type=_integer, metavar="N", help="maximum number of lanes, the worst ones (default: 10)")
+    zone = "the zone of days, weeks and months, such as Europe/Berlin (default: UTC)"
+    add("--time-zone", dest="tzinfo", metavar="ZONE", help=zone)
 
 
 def _integer(text: str) -> int | str:
@@ -108,10 +140,10 @@ def _integer(text: str) -> int | str:
 def option_of(parameter: str) -> str:
     """The option of a parameter, as a user types it.
 
-    >>> option_of("from_")
-    '--from'
+    >>> option_of("from_"), option_of("cell")
+    ('--from', '--swimlane')
     """
-    return f"--{parameter.rstrip('_').replace('_', '-')}"
+    return _OPTIONS.get(parameter) or f"--{parameter.rstrip('_').replace('_', '-')}"
 
 
 def parameters_of(options: argparse.Namespace, kind: str) -> dict[str, Any]:
@@ -126,5 +158,5 @@ def parameters_of(options: argparse.Namespace, kind: str) -> dict[str, Any]:
     """
     for name in dict.fromkeys(chain.from_iterable(PARAMETERS.values())):
         if name not in PARAMETERS[kind] and getattr(options, name) is not None:
-            raise UsageError(f"{option_of(name)}: does not apply to {kind}")
+            raise UsageError(f"{option_of(name)}: does not apply to {_NOUNS.get(kind, kind)}")
     return {name: getattr(options, name) for name in PARAMETERS[kind]}

@@ -52,6 +52,52 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def shortened(text: str, longest: int, dots: str = "…") -> str:
+    """The text with unprintable characters escaped, cut in its middle if it is too long.
+
+    Ids often begin alike, so the end tells as much as the beginning.
+
+    Args:
+        text: of any length. Only the characters that may be shown are read.
+        longest: the largest length, greater than that of ``dots``.
+        dots: stands for the part that is left out.
+
+    >>> shortened("web-host-0001-cpu", 10), shortened("web", 10)
+    ('web-h…-cpu', 'web')
+    """
+    shown = visible(text if len(text) <= 2 * longest else text[:longest] + text[-longest:])
+    if len(shown) <= longest:
+        return shown
+    kept = longest - len(dots)
+    return f"{shown[: kept - kept // 2]}{dots}{shown[len(shown) - kept // 2 :]}"
+
+
+def told_apart(texts: Sequence[str], longest: int, dots: str = "…") -> list[str]:
+    """The texts, each cut by `shortened`. If any is too long, the beginning and the end that all share are left out.
+
+    Args:
+        texts: of any length.
+        longest: the largest length, greater than twice that of ``dots``.
+        dots: stands for a part that is left out.
+
+    >>> told_apart(["hosts-web-0001-cpu", "hosts-app-0001-cpu"], 12), told_apart(["web-1", "web-2"], 12)
+    (['…web…', '…app…'], ['web-1', 'web-2'])
+    """
+    if len(texts) > 1 and max(map(len, texts)) > longest:
+        before = _common(min(texts), max(texts))
+        ends = [text[before:][::-1] for text in texts]
+        after = _common(min(ends), max(ends))
+        first = dots if before > len(dots) else texts[0][:before]
+        last = dots if after > len(dots) else texts[0][len(texts[0]) - after :]
+        texts = [f"{first}{text[before : len(text) - after]}{last}" for text in texts]
+    return [shortened(text, longest, dots) for text in texts]
+
+
+def _common(one: str, other: str) -> int:
+    """The number of characters with which both texts begin."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
 def are_job_ids(texts: Sequence[str]) -> bool:
     """Whether one or more texts, all of them built-in, are all valid job ids: a third of the time of `is_job_id`.
 

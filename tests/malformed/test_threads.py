@@ -467,11 +467,11 @@ def test_the_child_of_a_fork_can_write_while_its_parent_writes() -> None:
 entered, leave = threading.Event(), threading.Event()
 with_jobs = Catalog.with_jobs
 
-def held(catalog, jobs):
+def held(catalog, *arguments):
     if threading.current_thread() is writer:
         entered.set()
         leave.wait()
-    return with_jobs(catalog, jobs)
+    return with_jobs(catalog, *arguments)
 
 Catalog.with_jobs = held
 writer = threading.Thread(target=index.upsert, args=([bucket(100)],), kwargs={"kind": "bucket"})

@@ -121,7 +121,7 @@ def test_a_job_without_the_kind_that_is_asked_for_is_named(
     documents: list[dict[str, Any]], kind: str, notes: list[str]
 ) -> None:
     """The note counts the results of the other kinds, and names the option that shows them."""
-    assert notes_about(index_of(*documents), JOB, kind) == notes
+    assert notes_about(index_of(*documents), [JOB], kind) == notes
 
 
 SECONDS = [
@@ -143,14 +143,16 @@ SECONDS = [
 )
 def test_timestamps_in_seconds_are_noticed(timestamps: list[int], notes: list[str]) -> None:
     """At least nine in ten lie where epoch seconds of our days lie if they are read as milliseconds."""
-    assert notes_about(index_of(*(bucket(0, timestamp=timestamp) for timestamp in timestamps)), JOB, "buckets") == notes
+    assert (
+        notes_about(index_of(*(bucket(0, timestamp=timestamp) for timestamp in timestamps)), [JOB], "buckets") == notes
+    )
 
 
 def test_the_timestamps_of_all_kinds_count() -> None:
     """Records in seconds are noticed beside few buckets in milliseconds, whatever kind is asked for."""
     records = [record(0, number, timestamp=1_767_225_600) for number in range(9)]
     index = index_of(bucket(0, timestamp=1_767_225_600_000), *records)
-    assert notes_about(index, JOB, "buckets") == notes_about(index, JOB, "records") == SECONDS
+    assert notes_about(index, [JOB], "buckets") == notes_about(index, [JOB], "records") == SECONDS
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ import pytest
 
 from bucketquery import __main__ as command
 
-PAGE = Path(__file__).parents[2] / "docs" / "guide" / "command.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide"
+PAGE = GUIDE / "command.md"
 NAME = "python -m bucketquery "
 
 
-def examples() -> Iterator[tuple[str, str]]:
-    """Each command of the page in order, and the lines that the page shows below it."""
-    for block in re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+def examples(page: Path = PAGE) -> Iterator[tuple[str, str]]:
+    """Each command of a page in order, and the lines that the page shows below it."""
+    for block in re.findall(r"^```console\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
         for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             line, _, shown = example.partition("\n")
             yield line, shown
@@ -26,6 +27,7 @@ def test_the_examples_of_the_page_run(
 ) -> None:
     """``cat`` shows a file that later commands read. A command prints its notes before its answer."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
     read = set()
     for line, shown in examples():
         if line.startswith("cat "):
@@ -45,3 +47,14 @@ def test_the_exit_codes_of_the_page_are_those_of_the_function() -> None:
     """`main` documents the same codes."""
     codes = re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert codes == re.findall(r"\b(\d+) [a-z]", (command.main.__doc__ or "").partition("Args:")[0])
+
+
+def test_the_example_of_many_jobs_runs(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page about many jobs shows the swimlane of 116 real jobs."""
+    monkeypatch.chdir(data_folder)
+    monkeypatch.setenv("COLUMNS", "80")
+    ((line, shown),) = examples(GUIDE / "many-jobs.md")
+    command.main(shlex.split(line.removeprefix(NAME)))
+    assert capsys.readouterr().out == shown

@@ -22,7 +22,7 @@ import pytest
 from bucketquery import ResultsIndex
 from bucketquery import __main__ as command
 from bucketquery.command.notes import PassedOver
-from bucketquery.command.options import PARAMETERS
+from bucketquery.command.options import PARAMETERS, option_of
 from support.helpers import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -343,7 +343,7 @@ def test_several_jobs_are_listed(run: Run) -> None:
     outcome = run(CATEGORIES)
     first, *listed = outcome.err.splitlines()
     assert (outcome.code, outcome.out) == (2, "")
-    assert first == "--job-id: the input has 7 jobs; name one of them:"
+    assert first == "--job-id: the input has 7 jobs; name one or several of them, or all with --job-id _all:"
     assert (len(listed), listed[5]) == (7, "nab_numentatm_realtraffic_by_series_3600s")
     assert (
         json.loads(run(CATEGORIES, "--job-id", listed[5], "--anomaly-score", "25", "--size", "0").out)["count"] == 108
@@ -354,7 +354,7 @@ def test_the_first_fifty_jobs_are_listed(run_on: Run) -> None:
     """The last line gives the number of the other jobs."""
     outcome = run_on(ndjson(*(bucket(job_id=f"job-{number:04}") for number in range(1052))))
     lines = outcome.err.splitlines()
-    assert lines[0] == "--job-id: the input has 1,052 jobs; name one of them:"
+    assert lines[0] == "--job-id: the input has 1,052 jobs; name one or several of them, or all with --job-id _all:"
     assert lines[50:] == ["job-0049", "and 1,002 more"]
 
 
@@ -387,7 +387,7 @@ def test_input_without_results_is_reported(run_on: Run, content: bytes, lines: s
     ("options", "line"),
     [
         (["--job-id", "x"], "--job-id: No known job with id 'x'"),
-        (["--job-id", "*"], "--job-id: No known job with id '*'"),
+        (["--job-id", "w*,x"], "--job-id: No known job with id 'x'"),
         (["--job-id", ""], "--job-id: No known job with id ''"),
         (["--job-id", "a\nb"], "--job-id: No known job with id 'a\\nb'"),
         (["--timestamp", "2020"], "--timestamp: Could not find requested buckets"),
@@ -511,9 +511,10 @@ def test_help_names_every_option(run: Run) -> None:
     code, out, err = run("--help")
     assert (code, err) == (0, "")
     assert "examples:\n  python -m bucketquery" in out
-    names = {*chain.from_iterable(PARAMETERS.values()), "records", "influencers", "job-id", "format"} - {"desc"}
+    parameters = {*chain.from_iterable(PARAMETERS.values())} - {"desc"}
+    options = {*map(option_of, parameters), "--records", "--influencers", "--overall", "--job-id", "--format"}
     assert "--desc, --no-desc" in out
-    assert all(f"--{name.strip('_').replace('_', '-')} " in out for name in names)
+    assert all(f"  {option} " in out for option in options)
     assert max(map(len, out.splitlines())) <= 120
 
 

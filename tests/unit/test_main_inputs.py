@@ -211,7 +211,10 @@ def test_a_note_comes_before_an_error(run: Run) -> None:
     several = run([ndjson(result(0), result(0, job_id="db"), {})])
     assert (several.code, several.err.splitlines()[:2]) == (
         2,
-        ["passed over: 1 without result_type", "--job-id: the input has 2 jobs; name one of them:"],
+        [
+            "passed over: 1 without result_type",
+            "--job-id: the input has 2 jobs; name one or several of them, or all with --job-id _all:",
+        ],
     )
 
 

@@ -1,13 +1,14 @@
 """Answers as HTML: captions, at most 50 rows, escaped texts, and indexes without documents."""
 
 import pickle
+import re
 from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, RecordQuery, ResultsIndex
+from bucketquery import BucketQuery, RecordQuery, ResultsIndex, SwimlaneQuery
 from bucketquery.answers.notebook import overall_html, swimlane_html
 from support.helpers import bucket, record
 
@@ -131,3 +132,80 @@ def test_overall_buckets_are_a_chart_and_a_table() -> None:
     html = overall_html(np.arange(60), np.full(60, 80.0), columns)
     assert _Reader(html).captions == ["60 overall buckets; the first 50 are shown"]
     assert (len(_Reader(html).cells), html.count("<rect")) == (51, 60)
+
+
+def hostile(jobs: int, hours: int = 1) -> ResultsIndex:
+    """Jobs and influencers whose texts are HTML or steer a terminal, or are very long."""
+    index = ResultsIndex()
+    names = [f"<i>{number:03}</i>" for number in range(jobs)]
+    index.upsert(
+        [
+            bucket(12 * hour, job_id=name, anomaly_score=float(80 - number % 60))
+            for number, name in enumerate(names)
+            for hour in range(hours)
+        ]
+    )
+    entity = {"result_type": "influencer", "influencer_field_name": "<u>"}
+    values = [f"<s>\x1b{number:02}" + "x" * 10_000 for number in range(60)]
+    index.upsert(
+        [
+            bucket(0, influencer_field_value=value, influencer_score=float(row), **entity)
+            for row, value in enumerate(values)
+        ]
+    )
+    return index
+
+
+def test_overall_buckets_show_themselves() -> None:
+    """The table names the three worst jobs of each of the first 50, and their number."""
+    found = hostile(5, hours=60).get_overall_buckets(job_id="<i>*", top_n=2, bucket_span="1h")
+    read = _Reader(found._repr_html_())
+    assert read.captions == ["60 overall buckets; the first 50 are shown"]
+    assert read.cells[0] == ["timestamp", "score", "severity", "jobs", "worst jobs"]
+    assert len(read.cells) == 51
+    assert read.cells[50] == [
+        "1970-01-03T01:00:00Z",
+        "79.50",
+        "critical",
+        "5",
+        "<i>000</i> 80.00, <i>001</i> 79.00, <i>002</i> 78.00",
+    ]
+    assert "<i>" not in found._repr_html_()
+    assert pickle.loads(pickle.dumps(found))._repr_html_() == found._repr_html_()
+    assert _Reader(ResultsIndex().get_overall_buckets(job_id="*")._repr_html_()).captions == ["0 overall buckets"]
+
+
+def test_an_overall_bucket_before_the_first_year_is_shown_by_its_number() -> None:
+    """No datetime has its start."""
+    index = ResultsIndex()
+    index.upsert([bucket(0, timestamp="0001-01-01T00:00:00Z", anomaly_score=9.0)])
+    found = index.get_overall_buckets(job_id="*", bucket_span="5d")
+    assert _Reader(found._repr_html_()).cells[1][0] == str(found[0].timestamp)
+
+
+def test_swimlanes_show_themselves() -> None:
+    """All texts are escaped; calendar cells are as wide as they are long."""
+    index = hostile(60, hours=24 * 70 + 1)
+    swimlane = index.swimlane(SwimlaneQuery(jobs="<i>*", cell="month", lanes=60))
+    html = swimlane._repr_html_()
+    assert _Reader(html).captions == ["60 of 60 lanes, 3 cells; the first 50 lanes are shown"]
+    assert "<i>" not in html
+    widths = [float(width) for width in re.findall(r'width="([0-9.]+)" height="14.0"', html)[:3]]
+    assert [round(width + 0.5) for width in widths] == [155, 140, 155]
+    assert pickle.loads(pickle.dumps(swimlane))._repr_html_() == html
+
+
+def test_top_influencers_show_themselves() -> None:
+    """A table of the first 50, with long values cut."""
+    found = hostile(1).top_influencers(jobs="_all", size=55)
+    html = found._repr_html_()
+    read = _Reader(html)
+    assert read.captions == ["55 of 60 influencers; the first 50 are shown"]
+    assert read.cells[0] == ["field", "value", "score", "sum", "results"]
+    assert len(read.cells) == 51
+    assert (read.cells[1][0], read.cells[1][2:]) == ("<u>", ["59.00", "59.00", "1"])
+    assert read.cells[1][1].startswith("<s>\\x1b59xxx")
+    assert len(read.cells[1][1]) == 300
+    assert len(html) < 50_000
+    none = ResultsIndex().top_influencers(jobs="*")._repr_html_()
+    assert (_Reader(none).captions, _Reader(none).cells) == (["0 of 0 influencers"], [])

@@ -69,7 +69,7 @@ def test_the_window_is_resolved_by_one_reading_of_the_clock() -> None:
         ({"exclude_interim": 1}, "exclude_interim", "as only [true] or [false] are allowed"),
         ({"allow_no_match": "no"}, "allow_no_match", "as only [true] or [false] are allowed"),
         ({"start": "yesterday"}, "start", "failed to parse date field [yesterday]"),
-        ({"job_id": []}, "jobs", ""),
+        ({"job_id": []}, "job_id", ""),
     ],
 )
 def test_an_invalid_parameter_is_refused(parameters: dict[str, Any], field: str, reason: str) -> None:

@@ -90,8 +90,11 @@ def test_an_empty_cell_is_not_drawn() -> None:
         (COLOURS["minor"], "30.00 minor"),
         (COLOURS["critical"], "80.00 critical"),
     ]
-    assert [round(left) for left, *_ in drawn] == [280, 160]
-    assert [round(width) for _, _, width, *_ in drawn] == [360, 120]
+    assert [round(left) for left, *_ in drawn] == [302, 190]
+    assert [round(width) for _, _, width, *_ in drawn] == [337, 112]
+    assert [top for _, top, *_ in drawn] == [1, 17]
+    assert 'height="46"' in svg
+    assert re.findall(r'<text x="(\d+)" y="(\d+)"', svg) == [("184", "12"), ("184", "28"), ("190", "43"), ("640", "43")]
 
 
 def test_many_cells_are_drawn_as_few() -> None:
@@ -105,11 +108,47 @@ def test_many_cells_are_drawn_as_few() -> None:
 
 
 def test_names_are_escaped_and_cut() -> None:
-    """A name may be a script, and may steer a terminal. Its whole text is a title."""
+    """A name may be a script, and may steer a terminal. A longer part of its text is a title."""
     name = "<script>alert(1)</script>\x1b[2J" + "x" * 100
     svg = heat_map([name], np.array([0, 1]), np.array([[1.0]]))
     assert "<script" not in svg
     assert "\x1b" not in svg
-    assert texts(svg)[0] == "<script>alert(1)</script>…"
+    assert texts(svg)[0] == "<script>alert(1)…xxxxxxxxxxxxxxx"
     (title,) = re.findall(r"<title>(&lt;.*?)</title>", svg)
     assert title.endswith("\\x1b[2J" + "x" * 100)
+    assert len(heat_map(["x" * 10**6], np.array([0, 1]), np.array([[1.0]]))) < 1_000
+
+
+def test_very_many_boxes_are_outlines_by_colour() -> None:
+    """They have no titles, so that the largest chart stays below 400 kB."""
+    scores = np.full((50, 20_000), 5.0)
+    scores[:, 10_080:] = 80.0
+    scores[0, 0:63] = np.nan
+    svg = heat_map(["web"] * 50, np.arange(20_001), scores)
+    assert len(svg) < 400_000
+    outlines = ET.fromstring(svg).findall(f"{_NAMESPACE}path")  # noqa: S314 - as above
+    drawn = [(outline.attrib["fill"], outline.attrib["d"].count("M")) for outline in outlines]
+    # 63 cells are drawn as one.
+    assert drawn == [(COLOURS["warning"], 50 * 160 - 1), (COLOURS["critical"], 50 * 158)]
+
+
+@pytest.mark.parametrize(
+    ("timestamps", "places"),
+    [([0, 10, 30], [0, 209, 628]), ([30, 10, 0, 10], [0, 209, 628]), ([7, 7], [0]), ([0, 1, 10**9], [0, 638])],
+)
+def test_neighbours_have_bars_of_their_own(timestamps: list[int], places: list[int]) -> None:
+    """There is a bar for each instant, unless the chart would have more than 320."""
+    drawn = boxes(bars(np.array(timestamps), np.full(len(timestamps), 50.0)))
+    assert [round(left) for left, *_ in drawn] == places
+
+
+def test_bars_stand_on_the_axis() -> None:
+    """The ends of time are below it. A low score has the lowest bar."""
+    svg = bars(np.array([0, 60_000]), np.array([np.nan, 50.0]))
+    assert [(top, height, title) for _, top, _, height, _, title in boxes(svg)] == [
+        (54, 2, "0.00 low"),
+        (28, 28, "50.00 major"),
+    ]
+    assert 'height="71"' in svg
+    assert 'd="M0 56.5H640"' in svg
+    assert re.findall(r'<text x="(\d+)" y="(\d+)"', svg) == [("0", "68"), ("640", "68")]

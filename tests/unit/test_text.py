@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.text import brief, built_in_str, is_job_id, visible
+from bucketquery.model.text import brief, built_in_str, is_job_id, shortened, told_apart, visible
 
 
 class Text(str):
@@ -79,3 +79,45 @@ def test_brief_shortens_a_value_for_an_error() -> None:
 def test_visible_escapes_unprintable_characters() -> None:
     """Letters of any script stay. Control characters and direction marks are escaped."""
     assert visible("données\u202e\t\x00") == "données\\u202e\\t\\x00"
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "shown"),
+    [
+        ("abcdef", 6, "abcdef"),
+        ("abcdefg", 6, "abc…fg"),
+        ("abcdefghijkl", 6, "abc…kl"),
+        ("abcdefghijklmnopqrstuvwxyz", 6, "abc…yz"),
+        ("abcdefghijklmnopqrstuvwxyz", 7, "abc…xyz"),
+        ("a\x1bb", 6, "a\\x1bb"),
+        ("a\x1bbc", 6, "a\\x…bc"),
+        ("", 6, ""),
+    ],
+)
+def test_a_long_text_is_cut_in_its_middle(text: str, longest: int, shown: str) -> None:
+    """Its beginning and its end remain, in at most as many characters as asked for."""
+    assert shortened(text, longest) == shown
+
+
+def test_other_dots_take_their_own_room() -> None:
+    """Three dots leave less of the text."""
+    assert shortened("abcdefghijkl", 8, "...") == "abc...kl"
+
+
+@pytest.mark.parametrize(
+    ("texts", "shown"),
+    [
+        (["job-a-cpu-x", "job-b-cpu-x"], ["…a…", "…b…"]),
+        (["job-a-cpu-x", "job-"], ["…a-cpu-x", "…"]),
+        (["a-web-cpu", "a-db-cpu1"], ["…web-cpu", "…db-cpu1"]),
+        (["abcdefghij", "xyz"], ["abcd…hij", "xyz"]),
+        (["aWebCpuMemZ", "aDbZ"], ["aWeb…emZ", "aDbZ"]),
+        (["long-name-0", "long-name-0"], ["…", "…"]),
+        (["job-a", "job-b"], ["job-a", "job-b"]),
+        (["long-name-0"], ["long…e-0"]),
+        ([], []),
+    ],
+)
+def test_long_texts_are_shown_by_their_differences(texts: list[str], shown: list[str]) -> None:
+    """The beginning and the end that all have in common are left out, unless all texts are short."""
+    assert told_apart(texts, 8) == shown

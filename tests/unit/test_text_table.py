@@ -39,7 +39,7 @@ def filled() -> ResultsIndex:
 
 def test_records_show_probability_function_values_and_entity() -> None:
     """Control characters of the data are escaped, so they do not steer the terminal."""
-    shown = table(filled().get_records(job_id=JOB), JOB, in_colour=False)
+    shown = table(filled().get_records(job_id=JOB), [JOB], in_colour=False)
     assert shown.splitlines() == [
         "timestamp             score  severity  initial  probability  interim  function     actual   typical  of",
         (
@@ -53,7 +53,7 @@ def test_records_show_probability_function_values_and_entity() -> None:
 
 def test_influencers_show_field_and_value() -> None:
     """An influencer without a field name is shown too."""
-    shown = table(filled().get_influencers(job_id=JOB), JOB, in_colour=False)
+    shown = table(filled().get_influencers(job_id=JOB), [JOB], in_colour=False)
     assert shown.splitlines() == [
         "timestamp              span  score  severity  initial  probability  field  value",
         "1970-01-01T00:00:00Z  300 s  80.00  critical     0.00            0  host   a\\x1b[2J",
@@ -65,19 +65,19 @@ def test_influencers_show_field_and_value() -> None:
 def test_expanded_buckets_count_their_records() -> None:
     """The column ``records`` has the number of records. It is left out if no bucket has records."""
     index = filled()
-    shown = table(index.get_buckets(job_id=JOB, expand=True), JOB, in_colour=False).splitlines()
+    shown = table(index.get_buckets(job_id=JOB, expand=True), [JOB], in_colour=False).splitlines()
     assert shown == [
         "timestamp             score  severity  initial  events  records  influencers",
         "1970-01-01T00:00:00Z  80.00  critical     0.00       0        2  bucket_time",
         "1970-01-01T00:05:00Z   7.00  warning      0.00   1,000",
         "2 of 2 buckets of job web",
     ]
-    assert "records" not in table(index.get_buckets(job_id=JOB), JOB, in_colour=False)
+    assert "records" not in table(index.get_buckets(job_id=JOB), [JOB], in_colour=False)
 
 
 def test_scores_are_coloured_by_their_severity() -> None:
     """Titles are bold; score and severity have the severity's colour."""
-    shown = table(filled().get_records(job_id=JOB), JOB, in_colour=True)
+    shown = table(filled().get_records(job_id=JOB), [JOB], in_colour=True)
     assert "\x1b[1;31m80.00\x1b[m  \x1b[1;31mcritical\x1b[m" in shown
     assert shown.startswith("\x1b[1mtimestamp")
 
@@ -103,6 +103,16 @@ def test_a_record_of_a_population_shows_the_values_of_its_cause(
     """A record without values shows those of its single cause, or the number of its causes. None: no such column."""
     index = ResultsIndex()
     index.upsert([record(0, function="high_mean", over_field_name="user", over_field_value="a", **fields)])
-    titles, values, _ = table(index.get_records(job_id=JOB), JOB, in_colour=False).splitlines()
+    titles, values, _ = table(index.get_records(job_id=JOB), [JOB], in_colour=False).splitlines()
     columns = dict(zip(re.split(r"  +", titles), re.split(r"  +", values), strict=True))
     assert (columns.get("actual"), columns.get("typical")) == (actual, typical)
+
+
+def test_each_line_names_its_job_if_several_were_searched() -> None:
+    """Two jobs are several, even if only one has results on the page."""
+    page = filled().get_buckets(job_id=JOB, size=1)
+    assert table(page, ["db", JOB], in_colour=False).splitlines() == [
+        "job  timestamp             score  severity  initial  events  influencers",
+        "web  1970-01-01T00:00:00Z  80.00  critical     0.00       0  bucket_time",
+        "1 of 2 buckets of 2 jobs",
+    ]
