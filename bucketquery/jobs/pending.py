@@ -1,6 +1,6 @@
-"""Pending commits: what has been written since the results of all jobs were last made, as an immutable chain.
+"""Pending commits: those since the combined tables were last made, as an immutable chain.
 
-Each commit is one entry, which refers to the one before it. A catalogue refers to its newest entry, so older catalogues
+Each commit is one entry, and refers to the entry before it. A catalogue refers to its newest entry, so older catalogues
 and failed writes see nothing of later ones.
 """
 
@@ -48,17 +48,29 @@ class _NoChanges(NamedTuple):
 NO_CHANGES: Final = _NoChanges()
 
 
+class ChangedRows(NamedTuple):
+    """The changes of one table, without the table before the write, which a chain would keep in memory.
+
+    Attributes:
+        segments: the changed rows.
+        is_stored: whether they are stored now; False if they are deleted.
+    """
+
+    segments: Sequence[Segment]
+    is_stored: bool
+
+
 class PendingCommit(NamedTuple):
     """The changes of one commit to the results of one kind.
 
     Attributes:
         previous: the commit before it; None for the first of a chain.
-        chain: what all commits of a chain share; the chain itself does not refer to them.
+        chain: the values that all commits of a chain share; it does not refer to the commits.
         number: its place in the chain.
         weight: the work that all commits of the chain so far need, in rows.
         rows: the changes of single rows, flat: the job, the record before, the record after.
-        changes: the job and the changes of each table.
-        deletion: the window that the commit deleted; None for any other commit. It stands for the rows and changes.
+        changes: the job and the changes of each table; none if the commit deleted a window.
+        deletion: the window that the commit deleted; None for any other commit. It stands for the rows, too.
         ids: ids of jobs of which some are new.
         gone: the id of the job that the commit deleted.
     """
@@ -68,7 +80,7 @@ class PendingCommit(NamedTuple):
     number: int = 0
     weight: int = 0
     rows: Sequence[Any] = ()
-    changes: Sequence[tuple[str, TableChanges]] = ()
+    changes: Sequence[tuple[str, ChangedRows]] = ()
     deletion: Deletion | None = None
     ids: Collection[str] = ()
     gone: str | None = None
@@ -100,7 +112,7 @@ def ids_of(commits: Iterable[PendingCommit]) -> tuple[set[str], set[str]]:
 
 
 class RowEdits(NamedTuple):
-    """The effect of some commits on the results of all jobs.
+    """The edits that some commits make to the combined tables.
 
     Attributes:
         dropped: for each label whether all rows of the job are deleted first; None if no job is.
@@ -116,13 +128,13 @@ class RowEdits(NamedTuple):
 def edits(
     commits: Sequence[PendingCommit], kind: Kind, labels: JobLabels, sizes: Sizes
 ) -> Iterator[RowEdits | Deletion]:
-    """The effects of some commits, in order: windows to delete, and the rows between them.
+    """The edits of some commits, in order: windows to delete, and the rows between them.
 
     Args:
         commits: the commits, oldest first.
         kind: the kind of the results.
         labels: the labels of all jobs of the commits, also of those that the commits delete.
-        sizes: the sizes of the tables of all jobs.
+        sizes: the sizes of combined tables.
 
     Raises:
         SpanTooLong: a span has more than 32 bits.
@@ -170,8 +182,7 @@ class _Run:
             self._gone[commit.gone] = self._length
         elif commit.changes:
             self._join()
-            for job_id, changes in commit.changes:
-                segments, is_stored = changes.rows_after()
+            for job_id, (segments, is_stored) in commit.changes:
                 for segment in segments:
                     self._put(segment, job_id, is_stored)
 
@@ -199,7 +210,7 @@ class _Run:
             self._length += segment.length
 
     def edits(self, schema: Schema, labels: JobLabels, sizes: Sizes) -> RowEdits:
-        """Their effect."""
+        """The edits of all added commits."""
         self._join()
         lengths = np.array(self._lengths, dtype=np.int64)
         if all(type(ids) is str for ids in self._ids):

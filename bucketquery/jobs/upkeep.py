@@ -1,9 +1,9 @@
-"""The upkeep of the results of all jobs: who makes them, and how each commit hands them on to the next.
+"""The upkeep of combined tables: the first reader makes them, and each commit hands them on to the next.
 
-The first reader of a kind starts a chain at its catalogue and reads all jobs. The commits that follow add themselves to
-the chain. The writer works them into the results from time to time, before it publishes. A reader works in the few that
-remain, for its catalogue only. So all of this is part of a catalogue: a failed write leaves no trace, and older
-catalogues stay as they are.
+The first reader of a kind starts a chain at its catalogue and reads all jobs. Each later commit adds itself to
+the chain. The writer works the commits into the tables from time to time, before it publishes. A reader works in the
+few that remain, for its catalogue only. All of this is part of a catalogue, so a failed write leaves no trace, and
+older catalogues stay as they are.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.all_jobs_build import read_all_jobs
 from bucketquery.jobs.labelled_rows import SpanTooLong
-from bucketquery.jobs.pending import CommitChanges, PendingCommit, between
+from bucketquery.jobs.pending import ChangedRows, CommitChanges, PendingCommit, between
 from bucketquery.jobs.small_jobs import Stored
 from bucketquery.model.schema import BUCKET, Kind, Schema
 from bucketquery.model.sizes import Sizes, sizes_of_all_jobs
@@ -20,7 +20,7 @@ from bucketquery.storage.table_changes import TableChanges
 
 #: The kind of single rows.
 _PACKED: Final = BUCKET.kind
-#: The results are given up once the writer has worked in more than N times their length since a reader last asked.
+#: Combined tables are given up once the writer has worked in more than N times their rows since a reader last asked.
 _LENGTHS_UNASKED: Final = 2
 
 _new_tuple: Final = tuple.__new__
@@ -30,10 +30,10 @@ Pending = dict[Kind, PendingCommit]
 
 
 class Made(NamedTuple):
-    """The results of all jobs after a commit of a chain.
+    """The combined tables after a commit of a chain.
 
     Attributes:
-        results: the results; None if a span has more than 32 bits.
+        results: the combined tables; None if a span has more than 32 bits.
         number: the number of the commit.
         weight: its weight.
     """
@@ -44,13 +44,13 @@ class Made(NamedTuple):
 
 
 class Chain:
-    """What the commits of a chain share.
+    """The values that the commits of a chain share.
 
     Attributes:
-        sizes: the sizes of the tables of all jobs.
+        sizes: the sizes of combined tables.
         unasked: the number of rows that the writer has worked in since a reader last asked.
-        made: the results from which the chain goes on; None until its first reader has made them. If two readers make
-            them, either will do.
+        made: the combined tables that the commits of the chain follow; None until its first reader has made them. If
+            two readers make them, either may be stored.
         is_asked: whether a reader has asked since the chain began. Any reader may set it.
         limit: a commit of single rows only adds itself to the chain if its weight is less.
     """
@@ -65,7 +65,7 @@ class Chain:
         self.limit = sizes.pending_rows
 
     def put(self, results: AllJobs | None, number: int, weight: int) -> None:
-        """Let the chain go on from the results after one of its commits."""
+        """Let the chain go on from the combined tables after one of its commits."""
         self.made = Made(results, number, weight)
         self.limit = 0 if results is None else weight + self.sizes.pending_rows
 
@@ -81,7 +81,7 @@ def results_at(
     jobs: Callable[[], Iterable[tuple[str, Stored]]],
     ids: Callable[[], Sequence[str]],
 ) -> AllJobs | None:
-    """The results of all jobs at a commit; None if a span has more than 32 bits.
+    """The combined tables at a commit; None if a span has more than 32 bits.
 
     Args:
         commit: the newest commit of a chain that the catalogue has.
@@ -89,8 +89,8 @@ def results_at(
         jobs: returns the jobs of the catalogue as they are stored; it is called if they are read.
         ids: returns their ids, in order; it is called if the jobs are read.
 
-    O(n log n) for n results if nobody has made those of the chain yet, or if these are newer than the catalogue. In any
-    other case O(k log n) for k changed rows.
+    O(n log n) for n results if no reader has made the tables of the chain yet, or if they are newer than the catalogue.
+    In any other case O(k log n) for k changed rows.
     """
     chain: Chain = commit.chain
     chain.is_asked = True
@@ -125,7 +125,7 @@ def continued(pending: Pending, written: CommitChanges, ids: Collection[str], go
     """
     following: Pending = {}
     rows, changes = written.rows, written.changes
-    has_rows_only = not (changes or ids or gone or written.deletion)
+    has_rows_only = rows and not (changes or ids or gone or written.deletion)
     # A copy, because a reader may add a kind at the same time.
     for kind, last in pending.copy().items():
         if has_rows_only:
@@ -148,7 +148,7 @@ def continued(pending: Pending, written: CommitChanges, ids: Collection[str], go
 def _after(
     last: PendingCommit, kind: Kind, written: CommitChanges, ids: Collection[str], gone: str | None
 ) -> PendingCommit | None:
-    """The newest pending commit of a kind after a commit; None if its results are given up."""
+    """The newest pending commit of a kind after a commit; None if the combined tables are given up."""
     rows, deletion = written.rows if kind == _PACKED else (), written.deletion
     changes = written.changes and [each for each in written.changes if each[1].kind == kind]
     if not (rows or changes or deletion or ids or gone):
@@ -158,7 +158,9 @@ def _after(
     weight = last.weight + (len(rows) // 3 or 1) + len(ids)
     if changes:
         weight += sum([sizes.pending_table + _changed(each[1]) for each in changes])
-    commit = _new_tuple(PendingCommit, (last, chain, last.number + 1, weight, rows, changes, deletion, ids, gone))
+    # A deleted window stands for the changes of its commit.
+    changed = [] if deletion else [(job_id, ChangedRows(*each.rows_after())) for job_id, each in changes]
+    commit = _new_tuple(PendingCommit, (last, chain, last.number + 1, weight, rows, changed, deletion, ids, gone))
     if made is None:
         return commit if weight <= sizes.most_pending else None
     if made.results is None:
@@ -172,14 +174,18 @@ def _after(
     return _folded(commit, made.results, made.number, unasked)
 
 
-def _folded(commit: PendingCommit, results: AllJobs, number: int, unasked: int) -> PendingCommit:
-    """The first commit of a new chain, whose results have all commits up to this one."""
+def _folded(commit: PendingCommit, results: AllJobs, number: int, unasked: int) -> PendingCommit | None:
+    """The first commit of a new chain, whose combined tables have all commits up to this one; None: given up."""
     chain: Chain = commit.chain
     following = Chain(chain.sizes, unasked)
+    commits = between(number, commit)
     made: AllJobs | None
     try:
-        made = results.folded(between(number, commit))
+        made = results.folded(commits)
     except SpanTooLong:
+        if any(map(_deletes, commits)):
+            # One of them may have deleted the long span again, so the next reader finds out.
+            return None
         made = None
     following.put(made, 0, 0)
     return PendingCommit(None, following)
@@ -193,15 +199,15 @@ def _changed(changes: TableChanges) -> int:
 def _deletes(commit: PendingCommit) -> bool:
     """Whether a commit deletes any results."""
     is_window = commit.deletion is not None or commit.gone is not None
-    return is_window or None in commit.rows[2::3] or any(each[1].counts.deleted for each in commit.changes)
+    return is_window or None in commit.rows[2::3] or not all(each[1].is_stored for each in commit.changes)
 
 
 def nbytes(pending: Pending, own: Iterable[AllJobs | None]) -> int:
-    """Bytes of the results of all jobs that a catalogue refers to; each array counts once.
+    """Bytes of the combined tables that a catalogue refers to; each array counts once.
 
     Args:
         pending: the pending commits of the catalogue.
-        own: the results that its readers have made.
+        own: the combined tables that its readers have made.
     """
     made = [commit.chain.made for commit in pending.copy().values()]
     found = [*own, *(each.results for each in made if each is not None)]

@@ -447,6 +447,24 @@ def test_a_chain_that_no_reader_finishes_is_given_up(monkeypatch: pytest.MonkeyP
     asked(index)
 
 
+def test_many_commits_may_be_pending_while_the_first_reader_reads() -> None:
+    """The next reader works all of them in, and the index says that nothing is wrong."""
+    index = ResultsIndex()
+    index.upsert(buckets(0, 10, "db", "web"))
+    catalog = index.snapshot()._catalog
+    catalog._pending = {"bucket": upkeep.start(catalog.sizes)}
+    for row in range(40):
+        index.upsert(buckets(row, row + 1, "app"))
+    assert catalog.all_jobs(BUCKET) is not None
+    newest = index.snapshot()._catalog.all_jobs(BUCKET)
+    assert newest is not None
+    assert kept(newest) == read(index.snapshot(), "bucket")
+    index.check()
+    index.upsert(buckets(41, 42, "app"))
+    asked(index)
+    index.check()
+
+
 def test_deleted_jobs_are_freed() -> None:
     """The results keep rows, not tables of jobs; and no cycle of references keeps the results."""
     index = filled(changes_kept=0)
@@ -465,6 +483,36 @@ def test_deleted_jobs_are_freed() -> None:
         assert [array() for array in arrays] == [None, None]
     finally:
         gc.enable()
+
+
+def test_pending_commits_keep_no_older_catalogue_alive() -> None:
+    """Such a catalogue would keep old tables of all jobs in memory."""
+    index = filled(changes_kept=0)
+    shard = weakref.ref(next(some for some in index.snapshot()._catalog._shards() if "db" in some))
+    index.upsert(buckets(30, 31, "new", "db"))
+    pending = index.snapshot()._catalog._pending
+    assert pending is not None
+    assert pending["bucket"].previous is not None, "the commit is folded"
+    gc.collect()
+    assert shard() is None
+    asked(index)
+
+
+def test_pending_commits_keep_no_older_table_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New scores copy a column of all results, and the chain does not refer to the column before."""
+    shrink(monkeypatch, rows_per_copy=0, pending_rows=50)
+    index = filled(100, changes_kept=0)
+    before = index.snapshot()._catalog.known("web", "job_id").table(BUCKET).base.columns["anomaly_score"]
+    column = weakref.ref(before if before.base is None else before.base)
+    del before
+    rows = {"timestamp": np.arange(4) * STEP, "bucket_span": 300, "anomaly_score": np.full(4, 1.5)}
+    assert index.renormalize("web", buckets=rows).replaced == 4
+    pending = index.snapshot()._catalog._pending
+    assert pending is not None
+    assert pending["bucket"].previous is not None, "the commit is folded"
+    gc.collect()
+    assert column() is None
+    asked(index)
 
 
 def test_a_long_chain_is_freed_without_recursion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -513,7 +561,7 @@ def test_an_append_of_older_results_is_in_place(monkeypatch: pytest.MonkeyPatch)
     index = ResultsIndex()
     index.upsert(buckets(0, 300, "db", "web"))
     old = asked(index).old.base
-    index.upsert(buckets(300, 340, "db", "web"))
+    index.upsert(buckets(300, 320, "db", "web"))
     grown = asked(index).old.base
     assert grown.length > old.length
     assert address(grown.columns["timestamp"]) == address(old.columns["timestamp"])
@@ -543,6 +591,46 @@ def test_a_long_span_that_is_pending_is_found_by_the_reader_and_by_the_writer() 
     index.upsert(buckets(60, 61, "db"))
     assert index.snapshot()._catalog._pending == before
     assert index.snapshot()._catalog.all_jobs(BUCKET) is None
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_long_span_that_comes_and_goes_before_a_fold_turns_the_results_on(*, is_asked: bool) -> None:
+    """The writer cannot fold the long span, but the next reader finds that it is gone."""
+    index = filled()
+    index.upsert([bucket(30, bucket_span=2**32)])
+    if is_asked:
+        assert assert_kept(index.snapshot(), "bucket") is None
+    index.delete("web", start=30 * STEP)
+    asked(index)
+    index.upsert(buckets(30, 31, "db", "web"))
+    index.upsert([bucket(31, job_id="db", bucket_span=2**32, is_interim=True)])
+    index.upsert([bucket(31, job_id="db", is_interim=False)], drop_interim=True)
+    index.upsert(buckets(32, 42, "db", "web"))
+    asked(index)
+
+
+def test_the_long_span_of_a_deleted_row_does_not_count() -> None:
+    """A table may keep a deleted row until it is next compacted."""
+    index = ResultsIndex()
+    index.upsert([*buckets(0, 300, "web"), bucket(150, bucket_span=2**32)])
+    assert assert_kept(index.snapshot(), "bucket") is None
+    index.delete("web", start=150 * STEP, end=150 * STEP + 1)
+    assert len(index.snapshot()._catalog.known("web", "job_id").table(BUCKET).deleted)
+    assert asked(index).length == 299
+
+
+def test_a_commit_without_results_adds_nothing_to_the_chain() -> None:
+    """So `put_job` may be called for ever."""
+    index = filled()
+    index.upsert(buckets(30, 31, "web"))
+    before = index.snapshot()._catalog._pending
+    for span in range(1, 50):
+        index.put_job("web", bucket_span=span, groups=[f"g{span}"])
+    pending = index.snapshot()._catalog._pending
+    assert before is not None
+    assert pending is not None
+    assert pending["bucket"] is before["bucket"]
+    asked(index)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

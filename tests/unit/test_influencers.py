@@ -62,7 +62,7 @@ def test_an_influencer_of_base_and_head_has_one_number(monkeypatch: pytest.Monke
     numbers, count = found.page(0, 9, by_sum=True)
     assert count == 4
     assert [found.pair(number)[1] for number in numbers] == ["c", "b", "d", "a"]
-    facts = found.facts(numbers)
+    facts = found.whole_scores(numbers)
     assert facts.sums.tolist() == [2.0, 1.0, 1.0, 0.0]
     assert facts.counts.tolist() == [1, 2, 1, 1]
 
@@ -93,7 +93,7 @@ def test_the_sums_of_a_window_are_those_of_its_rows(seed: int, monkeypatch: pyte
         found = Influencers([piece], None, None, sizes)
         numbers, count = found.page(0, 9, by_sum=True)
         assert count == found.count() == len(expected)
-        facts = found.facts(numbers)
+        facts = found.whole_scores(numbers)
         names = [found.pair(number)[1] for number in numbers]
         assert names == sorted(expected, key=lambda value: (-sum(expected[value]), value))
         assert facts.best.tolist() == [max(expected[name]) for name in names]
@@ -108,7 +108,7 @@ def test_the_facts_of_rows_behind_the_covered_ones(monkeypatch: pytest.MonkeyPat
     row_groups(before, "influencer_field_name", "influencer_field_value", 0, 4)
     after = before.append(segment(results("bc", 4), INFLUENCER))
     found = Influencers([Piece(after, 0, 6, NO_ROWS, ON_FEW_ROWS)], None, None, ON_FEW_ROWS)
-    facts = found.facts([0, 1, 2])
+    facts = found.whole_scores([0, 1, 2])
     assert facts.best.tolist() == [2.0, 3.0, 1.0]
     assert facts.sums.tolist() == [2.0, 4.0, 1.0]
     assert facts.counts.tolist() == [2, 3, 1]
