@@ -299,10 +299,7 @@ class Catalog:
 
     @once
     def given_spans(self) -> GivenSpans:
-        """The spans that all jobs were given.
-
-        The first read costs O(shards), plus O(j / shards) for each shard that has changed since the last read.
-        """
+        """The spans that all jobs were given. First read: O(shards), and O(j / shards) for each changed shard."""
         return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
     def nbytes_of_combined_tables(self) -> int:
