@@ -43,6 +43,18 @@ class Made(NamedTuple):
     weight: int
 
 
+class Overlaid(NamedTuple):
+    """The results of all jobs at a commit, made by a reader from earlier ones.
+
+    Attributes:
+        number: the number of the commit in its chain.
+        results: the results.
+    """
+
+    number: int
+    results: AllJobs
+
+
 class Chain:
     """What the commits of a chain share.
 
@@ -51,16 +63,19 @@ class Chain:
         unasked: the number of rows that the writer has worked in since a reader last asked.
         made: the results from which the chain goes on; None until its first reader has made them. If two readers make
             them, either will do.
+        overlaid: the results that a reader has made of these for a later commit, so that the next reader works in
+            only the commits after it; None if no reader has. Any reader may set it.
         is_asked: whether a reader has asked since the chain began. Any reader may set it.
         limit: a commit of single rows only adds itself to the chain if its weight is less.
     """
 
-    __slots__ = ("is_asked", "limit", "made", "sizes", "unasked")
+    __slots__ = ("is_asked", "limit", "made", "overlaid", "sizes", "unasked")
 
     def __init__(self, sizes: Sizes, unasked: int = 0) -> None:
         self.sizes = sizes
         self.unasked = unasked
         self.made: Made | None = None
+        self.overlaid: Overlaid | None = None
         self.is_asked = False
         self.limit = sizes.pending_rows
 
@@ -106,10 +121,21 @@ def results_at(
         return results
     if made.results is None or made.number == commit.number:
         return made.results
+    known = chain.overlaid
+    if known is not None and known.number <= commit.number:
+        number, results = known
+    else:
+        number, results = made.number, made.results
+    if number == commit.number:
+        return results
     try:
-        return made.results.overlaid(between(made.number, commit))
+        results = results.overlaid(between(number, commit))
     except SpanTooLong:
         return None
+    if known is None or known.number < commit.number:
+        # If two readers do this at the same time, either may come last.
+        chain.overlaid = Overlaid(commit.number, results)
+    return results
 
 
 def continued(pending: Pending, written: CommitChanges, ids: Collection[str], gone: str | None = None) -> Pending:
@@ -203,7 +229,8 @@ def nbytes(pending: Pending, own: Iterable[AllJobs | None]) -> int:
         pending: the pending commits of the catalogue.
         own: the results that its readers have made.
     """
-    made = [commit.chain.made for commit in pending.copy().values()]
+    chains = [commit.chain for commit in pending.copy().values()]
+    made = [each for chain in chains for each in (chain.made, chain.overlaid)]
     found = [*own, *(each.results for each in made if each is not None)]
     sizes: dict[int, int] = {}
     for results in found:
