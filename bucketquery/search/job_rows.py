@@ -80,6 +80,13 @@ class JobRows:
         if order is not None:
             self._groups, self._order = self._some(order)
 
+    @classmethod
+    def arranged(cls, catalog: Catalog, schema: Schema, groups: Sequence[Group], order: Int64s | None) -> "JobRows":
+        """All rows of some groups; ``order`` leaves out none."""
+        rows = cls(catalog, schema, groups)
+        rows._order = order
+        return rows
+
     def _some(self, order: Int64s) -> tuple[Sequence[Group], Int64s | None]:
         """The groups and the order with some rows only, given by their numbers across all groups."""
         if len(self._groups) == 1:
@@ -116,6 +123,10 @@ class JobRows:
     def job_ids(self) -> tuple[str, ...]:
         """The job of each row."""
         job_ids: list[str] = []
+        labels_of = self._groups[0].jobs
+        if isinstance(labels_of, JobLabels):
+            # All groups have the same labels.
+            return tuple(labels_of.ids(self._together(lambda rows: rows.column(JOB_LABEL))))
         for group in self._groups:
             job_ids += group.job_ids()
         return tuple(job_ids if self._order is None else [job_ids[at] for at in self._order.tolist()])

@@ -70,9 +70,9 @@ class Order:
     job_leads: bool
 
     @classmethod
-    def of(cls, resolved: ResolvedQuery) -> "Order":
-        """The order of a query; one value for all queries with the same order."""
-        return _order((resolved.schema, resolved.order_by, resolved.desc, resolved.by_job))
+    def of(cls, resolved: ResolvedQuery, schema: Schema | None = None) -> "Order":
+        """The order of a query in a schema, default its own; one value for all queries with the same order."""
+        return _order((schema or resolved.schema, resolved.order_by, resolved.desc, resolved.by_job))
 
     @property
     def lead(self) -> str:
