@@ -175,8 +175,9 @@ class JobRows:
     def _is_concatenated(self) -> bool:
         """Whether columns are read from the tables of the jobs without copies of single rows."""
         groups = self._groups
-        is_few = len(groups) == 1 or len(self) >= _CONCATENATED_FROM * len(groups)
-        return is_few and not groups[0].is_combined
+        if groups[0].is_combined:
+            return False
+        return len(groups) == 1 or len(self) >= _CONCATENATED_FROM * len(groups)
 
     @once
     def _source(self) -> "AnyRows":

@@ -272,7 +272,7 @@ def ranked_between(sort_keys: Array, first: int, last: int) -> tuple[Bools, int]
 
 def is_of_numbers(view: View, name: str) -> bool:
     """Whether a column holds numbers and has no mask, in base and head."""
-    return view.base.is_of_numbers(name) and view.head.is_of_numbers(name)
+    return view.base.is_of_numbers(name) and (not view.head.length or view.head.is_of_numbers(name))
 
 
 def _at(column: ColumnValues, positions: Int64s) -> ColumnValues:
