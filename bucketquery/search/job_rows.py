@@ -81,7 +81,7 @@ class JobRows:
             self._groups, self._order = self._some(order)
 
     @classmethod
-    def arranged(cls, catalog: Catalog, schema: Schema, groups: Sequence[Group], order: Int64s | None) -> "JobRows":
+    def arranged(cls, catalog: Catalog, schema: Schema, groups: Sequence[Group], order: Int64s) -> "JobRows":
         """All rows of some groups; ``order`` leaves out none."""
         rows = cls(catalog, schema, groups)
         rows._order = order
@@ -122,11 +122,11 @@ class JobRows:
     @once
     def job_ids(self) -> tuple[str, ...]:
         """The job of each row."""
-        job_ids: list[str] = []
         labels_of = self._groups[0].jobs
         if isinstance(labels_of, JobLabels):
             # All groups have the same labels.
             return tuple(labels_of.ids(self._together(lambda rows: rows.column(JOB_LABEL))))
+        job_ids: list[str] = []
         for group in self._groups:
             job_ids += group.job_ids()
         return tuple(job_ids if self._order is None else [job_ids[at] for at in self._order.tolist()])

@@ -12,7 +12,7 @@ import numpy as np
 from bucketquery.arrays.ranking import best
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.model.schema import JOB_LABEL, Array, Int64s, Type, UInt32s
+from bucketquery.model.schema import JOB_LABEL, Array, Int64s, Schema, Type, UInt32s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.job_by_job import Found, merge
@@ -125,7 +125,7 @@ class Together(NamedTuple):
         """
         views = [part.final if resolved.exclude_interim else part.rows for part in parts]
         lead, desc = order.lead, order.desc
-        if len(order.within) > 1 or not all([is_of_numbers(view, lead) for view in views]):
+        if len(order.within) > 1 or not all(is_of_numbers(view, lead) for view in views):
             return None
         first, last = resolved.from_, resolved.from_ + resolved.size
         some: list[Candidates] = []
@@ -144,31 +144,35 @@ class Together(NamedTuple):
         if first >= min(last, matched):
             return Found(JobRows(self.catalog, resolved.schema, ()), matched, rows_read)
         sort_keys = some[0].sort_keys if len(some) == 1 else np.concatenate([each.sort_keys for each in some])
-        if any([len(each.head) for each in some]):
+        if any(len(each.head) for each in some):
             # Most rows of a head come behind the page.
             place = len(sort_keys) - last
             least = np.partition(sort_keys, place)[place] if place >= 0 else None
             some = [each.with_head(lead, least, desc=desc) if len(each.head) else each for each in some]
             sort_keys = np.concatenate([each.sort_keys for each in some])
-        greatest = sort_keys.max()
-        if greatest != greatest:  # noqa: PLR0124 - NaN: a row misses the value
+        if np.isnan(sort_keys.max()):
+            # The greatest of some numbers is NaN if any of them is: a row has no value.
             return None
         page = best(sort_keys, min(last, matched), desc=desc, few=shortcuts.few_sort_keys)[first:]
+        return Found(self._page(some, page, resolved.schema), matched, rows_read)
+
+    def _page(self, some: Sequence[Candidates], page: Int64s, schema: Schema) -> JobRows:
+        """The rows of a page, given in order by their numbers across some candidates."""
         groups: list[Group] = []
         places: list[Int64s] = []
         start = 0
-        for view, rows, sort_keys, _ in some:
+        for view, rows, _, _ in some:
             stop = start + len(rows)
-            (place_of,) = ((page >= start) & (page < stop)).nonzero()
-            if len(place_of):
-                groups.append(Group(Selection(view, rows[page[place_of] - start]), self.all_jobs.labels))
-                places.append(place_of)
+            own = ((page >= start) & (page < stop)).nonzero()[0]
+            if len(own):
+                groups.append(Group(Selection(view, rows[page[own] - start]), self.all_jobs.labels))
+                places.append(own)
             start = stop
-        arranged = None
-        if len(groups) > 1:
-            arranged = np.empty(len(page), dtype=np.int64)
-            arranged[np.concatenate(places)] = np.arange(len(page))
-        return Found(JobRows.arranged(self.catalog, resolved.schema, groups, arranged), matched, rows_read)
+        if len(groups) == 1:
+            return JobRows(self.catalog, schema, groups)
+        order = np.empty(len(page), dtype=np.int64)
+        order[np.concatenate(places)] = np.arange(len(page))
+        return JobRows.arranged(self.catalog, schema, groups, order)
 
     def _merged(self, parts: Sequence[Table], asked: ResolvedQuery, order: Order, shortcuts: Shortcuts) -> Found:
         """The page of a query in an order that time does not lead, from several tables."""
