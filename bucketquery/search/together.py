@@ -67,7 +67,7 @@ class Candidates(NamedTuple):
             head, sort_keys = head[enters], sort_keys[enters]
         if not len(head):
             return self
-        places = self.rows.searchsorted(view.head_places[head])
+        places = self.rows.searchsorted(view.places_of(head))
         rows = np.insert(self.rows, places, head + view.base.length)
         return Candidates(view, rows, np.insert(self.sort_keys, places, sort_keys), head)
 
