@@ -35,7 +35,7 @@ from bucketquery.command.options import UsageError, option_of, parameters_of, pa
 from bucketquery.command.searches import SUMMARIES, Answer, answer_of, names_one_job
 from bucketquery.command.values import Place, Unreadable
 from bucketquery.model.text import brief, visible
-from bucketquery.queries.job_tokens import read_jobs
+from bucketquery.queries.job_tokens import ALL_JOBS, read_jobs
 
 _CHUNK: Final = 10_000
 _MAX_LISTED: Final = 50
@@ -93,7 +93,7 @@ def _output(argv: Sequence[str] | None) -> str:
     _note(*passed_over.notes())
     jobs = options.job_id
     if jobs is None:
-        jobs = "_all" if kind in SUMMARIES else _only_job(index)
+        jobs = ALL_JOBS if kind in SUMMARIES else _only_job(index)
     with _errors_name_the_option():
         # An id that no job can have is an unknown job, and no token.
         ids = (jobs,) if kind not in SUMMARIES and names_one_job(jobs) else index.jobs(jobs)

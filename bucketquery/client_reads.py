@@ -311,7 +311,7 @@ class ClientReads(ABC):
 
         Complexity: O(n) for the n buckets of the window, O(n log j) for j jobs if ``top_n`` is greater than 1. With a
         threshold and ``top_n`` 1, O(r log r) for the r buckets of the sparsest level that has all buckets at or above
-        it. The first question about many jobs also makes their common table: O(n log n) for all n buckets. The jobs
+        it. The first question about many jobs also makes the combined tables: O(n log n) for all n buckets. The jobs
         of an interval are read when a caller reads them: O(b log b) for b buckets.
         Source: Get overall buckets in the API reference. If the reference and the server differ, this follows the
         server; the server fills gaps between intervals, and this does not.

@@ -137,8 +137,8 @@ class ResultsIndex(Reads):
             groups: at most 1,000 names under which several jobs can be selected, each like a job id (default: none).
 
         Raises:
-            InvalidQuery: the id or a group is not a valid name, the span is not a positive integer inside int64, the id
-                is the name of a group, or a group has the id of a known job.
+            InvalidQuery: the id or a group is not a valid name, or the span is not a positive integer inside int64. Or
+                the id is the name of a group, or a group has the id of a known job.
             LimitExceeded: there are more than 1,000 groups.
 
         Complexity: O(g) for g groups, for any number of results; microseconds for any number of jobs.

@@ -12,6 +12,7 @@ from bucketquery.answers.top_influencers import TopInfluencers, top_influencers_
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.change_log import ChangeLog
+from bucketquery.jobs.job import Job
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import Float64s, Int64s, Kind
@@ -24,7 +25,7 @@ from bucketquery.queries.top_query import TopQuery
 from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import Walk
-from bucketquery.search.row_key import with_whole_job
+from bucketquery.search.row_key import RowKey, with_whole_job
 from bucketquery.search.score_counts import tables_to_count, threshold_counts
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.storage.table import Table
@@ -144,16 +145,7 @@ class Snapshot(Reads):
             if job_id is not None and field != "jobs":
                 # A call about one job takes its literal id.
                 self._catalog.known(job_id, field)
-            selected = self._catalog.select(query.jobs, field)
-            return page_of_jobs(
-                self._catalog,
-                selected,
-                query,
-                resolved,
-                self._sequence,
-                self._shortcuts,
-                has_documents=self._has_documents,
-            )
+            return self._page_of_jobs(query, resolved, field)
         return page_of(job, query, resolved, self._sequence, self._has_documents, self._shortcuts)
 
     def _page_behind(self, query: AnyQuery, walk: Walk) -> Any:
@@ -166,20 +158,23 @@ class Snapshot(Reads):
             raise _too_large(resolved.size, self._max_size)
         if not self._has_documents and resolved.expand:
             raise _without_documents()
-        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        job = self._only_job(query)
         if job is None:
-            selected = self._catalog.select(query.jobs, "jobs")
-            return page_of_jobs(
-                self._catalog,
-                selected,
-                query,
-                resolved,
-                self._sequence,
-                self._shortcuts,
-                key,
-                has_documents=self._has_documents,
-            )
+            return self._page_of_jobs(query, resolved, "jobs", key)
         return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
+
+    def _page_of_jobs(self, query: AnyQuery, resolved: ResolvedQuery, field: str, key: RowKey | None = None) -> Any:
+        """The page of a query over the jobs that its tokens select, behind a row key if there is one."""
+        return page_of_jobs(
+            self._catalog,
+            self._catalog.select(query.jobs, field),
+            query,
+            resolved,
+            self._sequence,
+            self._shortcuts,
+            key,
+            has_documents=self._has_documents,
+        )
 
     def _pages(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """All pages of a query, by row keys."""
@@ -197,19 +192,14 @@ class Snapshot(Reads):
             yield page
 
     def _overall(self, question: OverallQuestion, now: Instant | None) -> OverallBuckets:
-        if now is None:
-            resolved = question.resolve(self._read_clock)
-        else:
-            instant = read_now(now)
-            resolved = question.resolve(lambda: instant)
-        return overall_of(self, question, resolved)
+        return overall_of(self, question, question.resolve(self._now(now)))
 
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         resolved = self._resolve(query, now)
         if not self._has_documents:
             reason = "[documents] are needed to make values, and this index does not keep them"
             raise InvalidQuery(reason, field="documents")
-        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        job = self._only_job(query)
         if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
             return results_of_jobs(self._catalog, selected, resolved, self._shortcuts)
@@ -221,7 +211,7 @@ class Snapshot(Reads):
             raise InvalidQuery("[timestamp] finds one result, so nothing is counted by score", field="timestamp")
         resolved = self._resolve(query, now)
         tables: Iterable[Table]
-        job = None if query._job_id is None else self._catalog.get(query._job_id)
+        job = self._only_job(query)
         if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
             tables = tables_to_count(self._catalog, selected, resolved.schema, self._shortcuts)
@@ -243,6 +233,11 @@ class Snapshot(Reads):
 
     def _top_influencers(self, query: TopQuery, now: Instant | None) -> TopInfluencers:
         return top_influencers_of(self._catalog, query, self._now(now), self._sequence)
+
+    def _only_job(self, query: AnyQuery) -> Job | None:
+        """The job of a query whose only token is the id of a known job; None for any other query."""
+        job_id = query._job_id
+        return None if job_id is None else self._catalog.get(job_id)
 
     def _now(self, now: Instant | None) -> Callable[[], int]:
         """A function that returns the instant of ``now`` in epoch ms: the given one, or that of the clock."""

@@ -2,14 +2,26 @@
 
 from typing import Final
 
-from benchmarks.claims import arrays, changes, doors, index, living, overall, pages, summaries, value_index, values
+from benchmarks.claims import (
+    arrays,
+    changes,
+    doors,
+    index,
+    living,
+    overall,
+    pages,
+    references,
+    summaries,
+    value_index,
+    values,
+)
 from benchmarks.claims.claim import Claim, measure
 
 __all__ = ["CLAIMS", "measure"]
 
 CLAIMS: Final[tuple[Claim, ...]] = tuple(
     claim
-    for module in (doors, index, changes, living, overall, pages, summaries, value_index, arrays, values)
+    for module in (doors, index, changes, living, overall, pages, summaries, references, value_index, arrays, values)
     for claim in module.CLAIMS
 )
 """All claims, in the order of the package's floors."""

@@ -131,7 +131,7 @@ def copy_of(index: ResultsIndex) -> ResultsIndex:
 def without_combined_tables(index: ResultsIndex) -> Snapshot:
     """The newest commit of an index without its combined tables."""
     snapshot = index.snapshot()
-    return snapshot._next(Catalog(snapshot._catalog._groups), now=0)
+    return snapshot._next(Catalog(snapshot._catalog._shard_groups), now=0)
 
 
 def without_value_indexes(index: ResultsIndex) -> ResultsIndex:

@@ -12,10 +12,11 @@ from bucketquery.jobs.change_columns import ChangeColumns
 from bucketquery.jobs.change_log import ChangeLog, Chunk, Part
 from bucketquery.jobs.change_parts import columns_of_listing
 from bucketquery.jobs.job import Job
-from bucketquery.jobs.known_jobs import ALL, unknown_job
+from bucketquery.jobs.known_jobs import unknown_job
 from bucketquery.jobs.matching_jobs import MatchingJobs
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS, Kind, Schema, Type
+from bucketquery.queries.job_tokens import ALL_JOBS
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.results.changes import Change, ChangeRange
@@ -93,7 +94,7 @@ def _jobs_of(
         name = token.removeprefix("-")
         if catalog.get(name) is not None:
             is_literal = is_literal and token[0] != "-"
-        elif "*" in name or name == ALL or catalog.has_group(name):
+        elif "*" in name or name == ALL_JOBS or catalog.has_group(name):
             is_literal = False
         else:
             require_changes(name)

@@ -40,7 +40,7 @@ def results_html(  # noqa: PLR0917 - the parts of a page
         scores: shape (n,), NaN if missing.
         count: the number of all matches.
 
-    Complexity: O(n).
+    O(n).
 
     >>> from bucketquery.model.schema import BUCKET
     >>> results_html(BUCKET, [("<b>", 0, 300)], None, np.array([0]), np.array([80.0]), 1).count("&lt;b&gt;")
@@ -65,7 +65,7 @@ def swimlane_html(names: Sequence[str], edges: Int64s, scores: Float64s, lane_co
         scores: shape (l, c), NaN where a cell has no results.
         lane_count: the number of all lanes.
 
-    Complexity: O(l * c).
+    O(l * c).
 
     >>> swimlane_html(["web"], np.array([0, 60_000]), np.array([[80.0]]), 1).count("<rect")
     1
@@ -85,7 +85,7 @@ def overall_html(timestamps: Int64s, scores: Float64s, columns: Mapping[str, Seq
         scores: shape (n,).
         columns: the cells of the first results, by title, at most `MOST_SHOWN` each.
 
-    Complexity: O(n).
+    O(n).
 
     >>> overall_html(np.array([0]), np.array([80.0]), {"timestamp": ["1970"]}).count("<rect")
     1

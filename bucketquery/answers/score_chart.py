@@ -54,7 +54,7 @@ def bars(timestamps: Int64s, scores: Float64s) -> str:
     Returns:
         An SVG element; an empty text if there are no scores.
 
-    Complexity: O(n log n).
+    O(n log n).
 
     >>> bars(np.array([0, 60_000]), np.array([80.0, 4.0])).count("<rect")
     2
@@ -91,7 +91,7 @@ def heat_map(names: Sequence[str], edges: Int64s, scores: Float64s) -> str:
     Returns:
         An SVG element; an empty text if there are no lanes or no cells.
 
-    Complexity: O(l * c).
+    O(l * c).
 
     >>> heat_map(["web"], np.array([0, 60_000, 120_000]), np.array([[80.0, np.nan]])).count("<rect")
     1

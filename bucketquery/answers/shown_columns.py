@@ -48,7 +48,7 @@ def columns_of_overall(overall: Iterable[OverallBucket]) -> dict[str, list[str]]
         overall: the overall buckets, read one by one, since each may have very many jobs. The jobs with the greatest
             scores are named, ties by id.
 
-    Complexity: O(j) for the j jobs of all of them.
+    O(j) for the j jobs of all of them.
 
     >>> from bucketquery.results.overall import OverallBucketJob
     >>> jobs = (OverallBucketJob(job_id="db", max_anomaly_score=80.0),)

@@ -38,7 +38,7 @@ def swimlane_text(swimlane: Swimlane, jobs: Sequence[str], width: int, *, shades
         shades: the characters of the severities, `SHADES` or `PLAIN_SHADES`.
         in_colour: whether characters and scores have the colours of their severities.
 
-    Complexity: O(l * c) for l lanes and c cells.
+    O(l * c) for l lanes and c cells.
 
     >>> from bucketquery import ResultsIndex, SwimlaneQuery
     >>> index = ResultsIndex()

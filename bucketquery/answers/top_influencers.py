@@ -163,4 +163,5 @@ def top_influencers_of(
     influencers = influencers_of(catalog, selected, LaneWindow(low, high, query.exclude_interim, sizes), query.field)
     numbers, count = influencers.page(query.from_, query.size, by_sum=query.by_sum)
     pairs = [influencers.pair(number) for number in numbers]
-    return _of(count, sequence, [name for name, _ in pairs], [value for _, value in pairs], *influencers.facts(numbers))
+    names, values = [name for name, _ in pairs], [value for _, value in pairs]
+    return _of(count, sequence, names, values, *influencers.whole_scores(numbers))

@@ -22,7 +22,7 @@ def last_of_each(keys: Sequence[Array]) -> Int64s:
     Args:
         keys: integers, shape (n,) each; the first leads.
 
-    Complexity: O(n log n).
+    O(n log n).
 
     >>> last_of_each([np.array([5, 3, 5]), np.array([1, 1, 1])]).tolist()
     [1, 2]

@@ -8,7 +8,7 @@ from bucketquery.answers.run import AnyPage
 from bucketquery.answers.swimlane import Swimlane
 from bucketquery.index import ResultsIndex
 from bucketquery.queries.client_keywords import client_query
-from bucketquery.queries.job_tokens import read_jobs
+from bucketquery.queries.job_tokens import ALL_JOBS, read_jobs
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.queries.swimlane_query import SwimlaneQuery
 
@@ -29,7 +29,7 @@ def names_one_job(jobs: str) -> bool:
     >>> names_one_job("web"), names_one_job("web-*"), names_one_job("web,db"), names_one_job("_all")
     (True, False, False, False)
     """
-    return "," not in jobs and "*" not in jobs and jobs != "_all"
+    return "," not in jobs and "*" not in jobs and jobs != ALL_JOBS
 
 
 def answer_of(index: ResultsIndex, kind: str, jobs: str, parameters: Mapping[str, Any]) -> Answer:

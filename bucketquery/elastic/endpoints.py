@@ -245,7 +245,7 @@ def _read_top_n_of_body(value: str | float, name: str) -> int:
 
 
 def _read_span(value: str, name: str) -> str:
-    """A duration, checked, as it is."""
+    """The same text, checked to be a duration."""
     read_duration(value, name)
     return value
 

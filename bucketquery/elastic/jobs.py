@@ -14,10 +14,10 @@ from bucketquery.elastic.flags import read_flags, refuse_body
 from bucketquery.elastic.replies import Reply
 from bucketquery.elastic.settings import JobCall
 from bucketquery.errors import UnknownJob
+from bucketquery.queries.job_tokens import ALL_JOBS
 from bucketquery.queries.queries import BucketQuery
 from bucketquery.snapshot import Snapshot, ids_of_token, page_of_any_size
 
-ALL: Final = "_all"
 #: The names of one parameter; the second is that of version 7.
 NO_MATCH: Final = ("allow_no_match", "allow_no_jobs")
 #: The server's span of a job that names none.
@@ -61,7 +61,7 @@ def find_jobs(snapshot: Snapshot, expression: str, *, allow_no_match: bool) -> l
     ['db-1', 'web-1', 'web-2']
     """
     tokens = [token.strip() for token in dict.fromkeys(expression.split(",")) if token.strip()]
-    if tokens in ([], [ALL]):
+    if tokens in ([], [ALL_JOBS]):
         tokens = ["*"]
     found: set[str] = set()
     missing: list[str] = []
@@ -79,7 +79,7 @@ def _ids_of(snapshot: Snapshot, token: str) -> Sequence[str]:
     """The ids of the jobs of one token, which is a pattern, an id or a group; there are no exclusions."""
     if token in snapshot:
         return (token,)
-    if token == ALL or token[0] == "-":
+    if token == ALL_JOBS or token[0] == "-":
         return ()
     try:
         return ids_of_token(snapshot, token)

@@ -6,10 +6,11 @@ from urllib.parse import unquote
 
 from bucketquery.elastic.cluster import answer_info
 from bucketquery.elastic.job_changes import answer_close, answer_delete, answer_open, answer_put
-from bucketquery.elastic.jobs import ALL, answer_jobs, answer_stats
+from bucketquery.elastic.jobs import answer_jobs, answer_stats
 from bucketquery.elastic.overall import answer_overall
 from bucketquery.elastic.replies import Reply
 from bucketquery.elastic.settings import JobCall
+from bucketquery.queries.job_tokens import ALL_JOBS
 
 _Answers = Mapping[str, Callable[[JobCall], Reply]]
 
@@ -35,7 +36,7 @@ class OtherRoute(NamedTuple):
     """
 
     answers: _Answers
-    job: str = ALL
+    job: str = ALL_JOBS
 
 
 def find_other_route(path: str) -> OtherRoute | None:

@@ -48,8 +48,8 @@ class Batch(NamedTuple):
     Attributes:
         parts: segments by kind and job, each in identity order, no identity twice.
         skipped: the number of skipped documents, by ``result_type``.
-        rows: single results, if each job has one result or the batch is small: for each the job, the layout of the
-            kind, the record and the lists, one result after the other in one list. The results of one job and kind are
+        rows: single results in one list, if each job has one result or the batch is small. Each has four entries: the
+            job, the layout of the kind, the record and the lists. The results of one job and kind are
             in identity order, no identity twice.
         repeated: the number of results that a later one of the same identity has replaced in this batch.
     """

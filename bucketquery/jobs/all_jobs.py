@@ -1,8 +1,8 @@
-"""The results of one kind of all jobs at one commit, and how they follow from those of an earlier commit.
+"""Combined tables: the results of one kind of all jobs at one commit, and at later commits.
 
-They are two tables that do not overlap in time. Jobs write at different moments of a bucket span, so the newest results
-are written out of order. They lie in a small table, which is often copied. Its older half is appended to the large one
-when it has become too long.
+Two tables that do not overlap in time have the results. Jobs write at different moments of a bucket span, so the newest
+results are written out of order. They lie in a small table, which is often copied. When it is too long, its older half
+is appended to the large one.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,30 +35,30 @@ from bucketquery.storage.view import NO_ROWS
 
 
 class AllJobs:
-    """The results of one kind of all jobs at one commit; immutable.
+    """The combined tables of one kind at one commit; immutable.
 
     Attributes:
         schema: the schema of the tables, one of `COMBINED`.
         parts: tables that do not overlap in time, the oldest results first; together they have every result.
         labels: the labels in the column `JOB_LABEL`; each known job has one.
-        boundary: the first instant whose results lie in `recent`.
-        old: the results before it.
-        recent: the others.
+        recent_start: the first instant whose results lie in `recent`.
+        old: the table of the results before it.
+        recent: the table of the other results.
     """
 
-    __slots__ = ("boundary", "labels", "old", "parts", "recent", "schema")
+    __slots__ = ("labels", "old", "parts", "recent", "recent_start", "schema")
 
-    def __init__(self, schema: Schema, labels: JobLabels, boundary: int, old: Table, recent: Table) -> None:
+    def __init__(self, schema: Schema, labels: JobLabels, recent_start: int, old: Table, recent: Table) -> None:
         self.schema = schema
         self.labels = labels
-        self.boundary = boundary
+        self.recent_start = recent_start
         self.old = old
         self.recent = recent
         self.parts = tuple(part for part in (old, recent) if part.length) or (recent,)
 
     @classmethod
     def of(cls, segment: Segment, labels: JobLabels) -> "AllJobs":
-        """The results of a segment in a schema of all jobs; no other code may refer to its arrays."""
+        """The combined tables of the rows of a segment; no other code may refer to its arrays."""
         schema, sizes, length = segment.schema, segment.sizes, segment.length
         nothing, most = Table.empty(schema, sizes), sizes.recent_limit(length)
         if length <= most:
@@ -66,11 +66,11 @@ class AllJobs:
         # The newest rows, half as many as the table of the newest ones may have, are copied. Their places in the
         # arrays are room for the rows that come next.
         timestamps = segment.column("timestamp")
-        boundary = timestamps.item(length - most // 2)
-        first = int(timestamps.searchsorted(boundary))
+        recent_start = timestamps.item(length - most // 2)
+        first = int(timestamps.searchsorted(recent_start))
         recent = segment.select(np.arange(first, length))
         old = Segment(schema, first, segment.columns, segment.present, segment.dictionaries, {}, None, sizes)
-        return cls(schema, labels, boundary, table_of(old), table_of(recent))
+        return cls(schema, labels, recent_start, table_of(old), table_of(recent))
 
     @property
     def length(self) -> int:
@@ -83,7 +83,7 @@ class AllJobs:
         return self.recent.base.sizes
 
     def overlaid(self, commits: Sequence[PendingCommit]) -> "AllJobs":
-        """The results after some commits, made by a reader: it writes to nothing that others see.
+        """The combined tables after some commits, made by a reader, which writes to nothing that others see.
 
         Raises:
             SpanTooLong: a span has more than 32 bits.
@@ -93,11 +93,11 @@ class AllJobs:
         return self._after(commits, _overlaid)
 
     def folded(self, commits: Sequence[PendingCommit]) -> "AllJobs":
-        """The results after some commits, made by the writer, which appends in place.
+        """The combined tables after some commits, made by the writer, which appends in place.
 
-        Only one writer at a time may call this, and only for the newest results. If the call fails, or its result is
-        not published, the writer may call it again for the same results. Value indexes that readers have made for these
-        results exist for the new ones too.
+        Only one writer at a time may call this, and only for the newest combined tables. If the call fails, or its
+        result is not published, the writer may call it again for the same tables. The result has all value indexes that
+        readers have made for these tables.
 
         Raises:
             SpanTooLong: a span has more than 32 bits.
@@ -112,7 +112,7 @@ class AllJobs:
         return made
 
     def _after(self, commits: Sequence[PendingCommit], write: Callable[[Table, Segment, Segment], Table]) -> "AllJobs":
-        """The results after some commits; ``write`` stores some rows in a table and deletes others."""
+        """The combined tables after some commits; ``write`` stores some rows in a table and deletes others."""
         known, gone = ids_of(commits)
         labels, moved = self.labels.with_ids(known)
         old, recent = self.old, self.recent
@@ -120,7 +120,7 @@ class AllJobs:
             old, recent = [relabelled(table, JOB_LABEL, moved, NO_LABEL) for table in (old, recent)]
         for edit in edits(commits, self.schema.kind, labels, self.sizes):
             if isinstance(edit, RowEdits):
-                stored, deleted = _parted(edit.stored, self.boundary), _parted(edit.deleted, self.boundary)
+                stored, deleted = _parted(edit.stored, self.recent_start), _parted(edit.deleted, self.recent_start)
                 if edit.dropped is not None:
                     old, recent = [
                         without_labels(table, JOB_LABEL, edit.dropped, FIRST_MS, LAST_MS + 1) for table in (old, recent)
@@ -128,20 +128,20 @@ class AllJobs:
                 old, recent = write(old, stored[0], deleted[0]), write(recent, stored[1], deleted[1])
             else:
                 old, recent = _without(old, edit, labels), _without(recent, edit, labels)
-        return AllJobs(self.schema, labels.without(gone), self.boundary, old, recent)
+        return AllJobs(self.schema, labels.without(gone), self.recent_start, old, recent)
 
     def balanced(self) -> "AllJobs":
-        """The same results, the older half of the newest moved to the others if they are too many."""
+        """The same results. If `recent` is too long, its older half is moved to `old`."""
         old, recent = self.old, self.recent
         if recent.length <= self.sizes.recent_limit(old.length):
             return self
         longest = recent.base if recent.base.length else recent.head
-        boundary = longest.timestamp(longest.length // 2)
-        if not recent.rows.before(boundary):
+        recent_start = longest.timestamp(longest.length // 2)
+        if not recent.rows.before(recent_start):
             # Half of the rows or more have the first timestamp, and are moved together.
-            boundary += 1
-        moved, recent = cut(recent, boundary)
-        return AllJobs(self.schema, self.labels, boundary, followed_by(old, moved), recent)
+            recent_start += 1
+        moved, recent = cut(recent, recent_start)
+        return AllJobs(self.schema, self.labels, recent_start, followed_by(old, moved), recent)
 
     def bytes_of(self) -> dict[int, int]:
         """The bytes of the labels, and of each array and each cache of value indexes, by identity."""
@@ -157,8 +157,8 @@ class AllJobs:
             assert np.isin(of_rows, self.labels.places).all(), "a row has the label of no job"
             assert (table.base.column(JOB_LABEL) < self.labels.space).all(), "a deleted row has no place by label"
         spans = self.old.time_span(), self.recent.time_span()
-        assert spans[0] is None or spans[0][1] < self.boundary
-        assert spans[1] is None or spans[1][0] >= self.boundary
+        assert spans[0] is None or spans[0][1] < self.recent_start
+        assert spans[1] is None or spans[1][0] >= self.recent_start
 
 
 def table_of(segment: Segment) -> Table:
@@ -167,9 +167,9 @@ def table_of(segment: Segment) -> Table:
     return Table(segment, NO_ROWS, empty_segment(segment.schema, segment.sizes), interim)
 
 
-def _parted(rows: Segment, boundary: int) -> tuple[Segment, Segment]:
+def _parted(rows: Segment, instant: int) -> tuple[Segment, Segment]:
     """The rows before an instant, and the others."""
-    first = int(rows.column("timestamp").searchsorted(boundary))
+    first = int(rows.column("timestamp").searchsorted(instant))
     return slice_of(rows, 0, first), slice_of(rows, first, rows.length)
 
 

@@ -1,4 +1,4 @@
-"""The results of all jobs, read from the tables of the jobs: what the first reader of a kind makes."""
+"""Builds combined tables from the tables of all jobs, for the first reader of a kind."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -20,13 +20,13 @@ _ROWS_PER_SPARE: Final = 16
 
 
 def read_all_jobs(kind: Kind, jobs: Iterable[tuple[str, Stored]], ids: Sequence[str], sizes: Sizes) -> AllJobs:
-    """Read the results of one kind from the tables of all jobs.
+    """The combined tables of one kind, made from the tables of all jobs.
 
     Args:
         kind: the kind.
         jobs: the id of each job, and the job as it is stored.
         ids: their ids, in order.
-        sizes: the sizes of the tables of all jobs.
+        sizes: the sizes of combined tables.
 
     Raises:
         SpanTooLong: a span has more than 32 bits.

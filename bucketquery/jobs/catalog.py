@@ -1,7 +1,9 @@
 """The catalogue: every job by its id, immutable, copied on write in three levels.
 
-A commit to one job copies one of 1,024 small dicts, the list of its group, and the list of all groups. So it takes one
-or two microseconds for any number of jobs. The dicts hold small jobs in the packed form of `small_jobs.py`; a reader
+The levels are the list of 32 shard groups, the lists of 32 shards in each, and the shards: 1,024 small dicts. A commit
+to one job copies one dict and two lists. So it takes one or two microseconds for any number of jobs.
+
+The dicts hold small jobs in the packed form of `small_jobs.py`; a reader
 gets each of them as a new `Job`. `all_jobs.py` has the combined tables.
 """
 
@@ -27,7 +29,7 @@ from bucketquery.model.schema import Schema
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.storage.table import Table
 
-#: The number of groups, and of shards in each. A commit to one job copies one list of groups and one of shards.
+#: The number of shard groups, and of shards in each.
 _WIDTH: Final = 32
 _SHARDS: Final = _WIDTH * _WIDTH
 #: The hash of a job's id modulo this is the number of its shard.
@@ -63,7 +65,7 @@ class Catalog:
     """All jobs at one commit; any number of threads may read it at once.
 
     Args:
-        groups: the jobs; None if there are none.
+        shard_groups: the jobs; None if there are none.
         known: their ids and groups, shared by all catalogues with the same ones; None if no job has groups.
         sizes: the sizes of the index. They bound the jobs in packed form, and the tables of such jobs get them.
 
@@ -72,16 +74,16 @@ class Catalog:
     (True, 0)
     """
 
-    __slots__ = ("__dict__", "_groups", "_known", "_pending", "sizes")
+    __slots__ = ("__dict__", "_known", "_pending", "_shard_groups", "sizes")
 
     def __init__(
         self,
-        groups: Sequence[Sequence[_Shard]] | None = None,
+        shard_groups: Sequence[Sequence[_Shard]] | None = None,
         known: KnownJobs | None = None,
         sizes: Sizes = DEFAULT_SIZES,
     ) -> None:
         self.sizes = sizes
-        self._groups = _NO_JOBS if groups is None else groups
+        self._shard_groups = _NO_JOBS if shard_groups is None else shard_groups
         self._known = KnownJobs(_NO_NAMES) if known is None else known
         #: The newest pending commit of each kind that a reader has asked `all_jobs` for; None if there is none.
         self._pending: Pending | None = None
@@ -94,7 +96,7 @@ class Catalog:
     def stored(self, job_id: str) -> Stored | None:
         """The job as it is stored, or None. It is the same object in each catalogue until a write changes the job."""
         at = hash(job_id) % _SHARDS
-        return self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
+        return self._shard_groups[at // _WIDTH][at % _WIDTH].get(job_id)
 
     def known(self, job_id: str, field: str) -> Job:
         """The job that the parameter ``field`` names.
@@ -104,7 +106,7 @@ class Catalog:
         """
         # This does not call `get`, because the call would double the time.
         at = hash(job_id) % _SHARDS
-        stored = self._groups[at // _WIDTH][at % _WIDTH].get(job_id)
+        stored = self._shard_groups[at // _WIDTH][at % _WIDTH].get(job_id)
         if stored is None:
             raise unknown_job(job_id, field)
         return stored if type(stored) is Job else job_of(job_id, stored, self.sizes)
@@ -131,7 +133,7 @@ class Catalog:
         return sum(map(len, self._shards()))
 
     def _shards(self) -> Iterator[_Shard]:
-        return chain.from_iterable(self._groups)
+        return chain.from_iterable(self._shard_groups)
 
     def job_ids(self) -> Iterator[str]:
         """The ids in any order."""
@@ -190,9 +192,9 @@ class Catalog:
                 raise _shared_name(name, "groups")
 
     def all_jobs(self, schema: Schema) -> AllJobs | None:
-        """The results of all jobs of one kind as one table; None if a bucket span has more than 32 bits.
+        """The combined tables of one kind; None if a bucket span has more than 32 bits.
 
-        The first call makes the table: O(n log n) for n results. From then on the writer keeps it up to date. The first
+        The first call makes them: O(n log n) for n results. From then on the writer keeps them up to date. The first
         call on a later commit costs O(k log n) for the k rows that the writer has not worked in yet, each other call
         O(1).
         """
@@ -200,7 +202,7 @@ class Catalog:
         if kind not in made:
             pending = self._pending
             if pending is None:
-                # If two readers of two kinds do this at once, one of the two tables serves this catalogue only.
+                # If two readers of two kinds do this at once, the tables of one of them serve this catalogue only.
                 pending = self._pending = {}
             commit = pending.get(kind)
             if commit is None:
@@ -210,7 +212,7 @@ class Catalog:
 
     @once
     def _all_jobs(self) -> dict[str, AllJobs | None]:
-        """The results of all jobs, by kind."""
+        """The combined tables, by kind."""
         return {}
 
     def with_jobs(self, jobs: Mapping[str, Stored], written: CommitChanges | None = None) -> "Catalog":
@@ -220,7 +222,7 @@ class Catalog:
 
         Args:
             jobs: the jobs.
-            written: the changes of their results. With None, the next reader makes the results of all jobs anew.
+            written: the changes of their results. If None, the next reader makes the combined tables anew.
         """
         if len(jobs) != 1:
             draft = Draft(self)
@@ -229,15 +231,15 @@ class Catalog:
             return draft.finish(jobs, written)
         # Most commits change one job. This does not make a `Draft` or call `_following`: these take 1 us.
         ((job_id, job),) = jobs.items()
-        groups = [*self._groups]
+        shard_groups = [*self._shard_groups]
         at = hash(job_id) % _SHARDS
-        group = [*groups[at // _WIDTH]]
-        groups[at // _WIDTH] = group
-        shard = group[at % _WIDTH] = _Shard(group[at % _WIDTH])
+        shards = [*shard_groups[at // _WIDTH]]
+        shard_groups[at // _WIDTH] = shards
+        shard = shards[at % _WIDTH] = _Shard(shards[at % _WIDTH])
         is_new = job_id not in shard
         shard[job_id] = job
         following = _new(Catalog)
-        following._groups = groups
+        following._shard_groups = shard_groups
         following._known = KnownJobs(self._known.names) if is_new else self._known
         following.sizes = self.sizes
         pending = self._pending
@@ -249,7 +251,7 @@ class Catalog:
 
     def _following(
         self,
-        groups: Sequence[Sequence[_Shard]],
+        shard_groups: Sequence[Sequence[_Shard]],
         jobs: Mapping[str, Stored],
         written: CommitChanges | None,
         *,
@@ -258,12 +260,12 @@ class Catalog:
         """The next catalogue.
 
         Args:
-            groups: its shards.
+            shard_groups: its shards.
             jobs: the jobs that differ from this catalogue's.
             written: the changes of their results, as in `with_jobs`.
             is_new: whether any of them is new.
         """
-        following = Catalog(groups, KnownJobs(self._known.names) if is_new else self._known, self.sizes)
+        following = Catalog(shard_groups, KnownJobs(self._known.names) if is_new else self._known, self.sizes)
         if self._pending is not None and written is not None:
             following._pending = continued(self._pending, written, jobs.keys() if is_new else ())
         return following
@@ -280,10 +282,10 @@ class Catalog:
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without one of its jobs; for the writer only. It copies the shard of the job."""
         at = hash(job_id) % _SHARDS
-        shard = _Shard(self._groups[at // _WIDTH][at % _WIDTH])
+        shard = _Shard(self._shard_groups[at // _WIDTH][at % _WIDTH])
         left = groups_of(shard.pop(job_id))
         names = self._known.names.changed(left, ()) if left else self._known.names
-        following = Catalog(_with_shards(self._groups, {at: shard}), KnownJobs(names), self.sizes)
+        following = Catalog(_with_shards(self._shard_groups, {at: shard}), KnownJobs(names), self.sizes)
         if self._pending is not None:
             following._pending = continued(self._pending, NO_CHANGES, (), job_id)
         return following
@@ -303,7 +305,7 @@ class Catalog:
         return GivenSpans.sum_of(shard.given_spans for shard in self._shards())
 
     def nbytes_of_combined_tables(self) -> int:
-        """Bytes of the results of all jobs, without the tables of this catalogue's jobs."""
+        """Bytes of the combined tables, without the tables of this catalogue's jobs."""
         pending = self._pending
         return 0 if pending is None else nbytes(pending, self._all_jobs.copy().values())
 
@@ -326,7 +328,7 @@ class Catalog:
                     table.check()
 
 
-#: The groups of a catalogue without jobs. All these catalogues share one shard, which is never changed.
+#: The shard groups of a catalogue without jobs. All these catalogues share one shard, which is never changed.
 _NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
 
 
@@ -359,7 +361,7 @@ class Draft:
 
     def shard(self, at: int) -> dict[str, Stored]:
         """The copy of a shard that has no copy yet."""
-        copy = self.shards[at] = _Shard(self._catalog._groups[at // _WIDTH][at % _WIDTH])
+        copy = self.shards[at] = _Shard(self._catalog._shard_groups[at // _WIDTH][at % _WIDTH])
         return copy
 
     def get(self, job_id: str) -> Stored | None:
@@ -375,20 +377,22 @@ class Draft:
     def finish(self, jobs: Mapping[str, Stored], written: CommitChanges | None = None) -> Catalog:
         """The catalogue; ``jobs`` are those that were added or replaced, ``written`` as in `Catalog.with_jobs`."""
         catalog = self._catalog
-        old, shards = catalog._groups, self.shards
+        old, shards = catalog._shard_groups, self.shards
         is_new = any(len(shard) > len(old[at // _WIDTH][at % _WIDTH]) for at, shard in shards.items())
         return catalog._following(_with_shards(old, shards), jobs, written, is_new=is_new)
 
 
-def _with_shards(groups: Sequence[Sequence[_Shard]], shards: Mapping[int, dict[str, Stored]]) -> list[Sequence[_Shard]]:
-    """The groups with other shards at some places."""
-    following: list[Sequence[_Shard]] = [*groups]
+def _with_shards(
+    shard_groups: Sequence[Sequence[_Shard]], shards: Mapping[int, dict[str, Stored]]
+) -> list[Sequence[_Shard]]:
+    """The shard groups with other shards, which are given by their numbers."""
+    following: list[Sequence[_Shard]] = [*shard_groups]
     copied: dict[int, list[_Shard]] = {}
     for at, shard in shards.items():
         which = at // _WIDTH
         group = copied.get(which)
         if group is None:
-            group = following[which] = copied[which] = [*groups[which]]
+            group = following[which] = copied[which] = [*shard_groups[which]]
         assert isinstance(shard, _Shard), "a copy of a shard"
         group[at % _WIDTH] = shard
     return following

@@ -66,6 +66,11 @@ class JobLabels:
         """The labels of some ids, which all have one."""
         return np.array([*map(self._label_of.__getitem__, job_ids)], dtype=np.uint32)
 
+    def known_labels(self, job_ids: Iterable[str]) -> UInt32s:
+        """The labels of those of some ids that have one, in the order of the ids."""
+        label_of = self._label_of.get
+        return np.array([label for job_id in job_ids if (label := label_of(job_id)) is not None], dtype=np.uint32)
+
     def ids(self, labels: UInt32s) -> list[str]:
         """The ids of some labels. O(k log j) for k of j labels."""
         known = self._ids
@@ -74,13 +79,13 @@ class JobLabels:
     def table(self, job_ids: Iterable[str]) -> Bools:
         """For each label, whether it is that of one of some ids; shape (`space`,). Unknown ids are left out."""
         found = np.zeros(self.space, dtype=np.bool_)
-        found[[label for label in map(self._label_of.get, job_ids) if label is not None]] = True
+        found[self.known_labels(job_ids)] = True
         return found
 
     def with_ids(self, job_ids: Collection[str]) -> "Extended":
         """These labels and those of more ids; the ids that have one already are left out.
 
-        Complexity: O(j + k log k) for k new ids beside j.
+        O(j + k log k) for k new ids beside j.
         """
         known = self._label_of
         new = sorted(set(job_ids).difference(known))

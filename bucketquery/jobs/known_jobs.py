@@ -17,8 +17,7 @@ from bucketquery.jobs.job import Job
 from bucketquery.jobs.patterns import SortedTexts, matcher
 from bucketquery.jobs.selected_jobs import Ranges, SelectedJobs
 from bucketquery.model.schema import Int64s
-
-ALL: Final = "_all"
+from bucketquery.queries.job_tokens import ALL_JOBS
 
 #: Up to this number of tokens a selection stays ranges, and is remembered beside others.
 _FEW_TOKENS: Final = 16
@@ -27,8 +26,8 @@ _REMEMBERED: Final = 16
 #: If at least 1 in N of the jobs is looked up, a dict of all ranks is made for it.
 _JOBS_PER_RANK: Final = 8
 
-#: The jobs that one token selects: ranges of ranks or arrays of ranks.
-_Pieces = Sequence[tuple[int, int] | Int64s]
+#: The jobs that one token selects: ranges of ranks, or ascending arrays of ranks.
+_RankSets = Sequence[tuple[int, int] | Int64s]
 
 
 class Jobs(Protocol):
@@ -130,16 +129,16 @@ class KnownJobs:
             self._many = (tokens, selected)
             return selected
         ranges: Ranges | None = ()
-        taken: list[tuple[bool, _Pieces]] = []
+        taken: list[tuple[bool, _RankSets]] = []
         for token in tokens:
             is_excluded = token[0] == "-"
-            pieces = self._pieces(token[1:] if is_excluded else token, texts, field, jobs)
-            taken.append((is_excluded, pieces))
-            for piece in pieces:
-                if ranges is None or not isinstance(piece, tuple):
+            rank_sets = self._rank_sets(token[1:] if is_excluded else token, texts, field, jobs)
+            taken.append((is_excluded, rank_sets))
+            for ranks_or_range in rank_sets:
+                if ranges is None or not isinstance(ranks_or_range, tuple):
                     ranges = None
-                elif piece[0] < piece[1]:
-                    ranges = _without(ranges, piece) if is_excluded else _with(ranges, piece)
+                elif ranks_or_range[0] < ranks_or_range[1]:
+                    ranges = _without(ranges, ranks_or_range) if is_excluded else _with(ranges, ranks_or_range)
         selected = _masked(texts.texts, taken) if ranges is None else SelectedJobs(texts.texts, None, ranges)
         remembered = self._remembered
         if len(remembered) >= _REMEMBERED:
@@ -156,18 +155,18 @@ class KnownJobs:
         ranks = [*map(rank, tokens)]
         if None not in ranks:
             return _masked(texts.texts, [(False, [np.array(ranks, dtype=np.int64)])])
-        taken: list[tuple[bool, _Pieces]] = []
+        taken: list[tuple[bool, _RankSets]] = []
         for token, known in zip(tokens, ranks, strict=True):
             if known is not None:
                 taken.append((False, ((known, known + 1),)))
             else:
                 is_excluded = token[0] == "-"
-                taken.append((is_excluded, self._pieces(token[is_excluded:], texts, field, jobs)))
+                taken.append((is_excluded, self._rank_sets(token[is_excluded:], texts, field, jobs)))
         return _masked(texts.texts, taken)
 
-    def _pieces(self, name: str, texts: SortedTexts, field: str, jobs: Jobs) -> _Pieces:
+    def _rank_sets(self, name: str, texts: SortedTexts, field: str, jobs: Jobs) -> _RankSets:
         """The jobs of one token without its ``-``."""
-        if name == ALL:
+        if name == ALL_JOBS:
             return ((0, len(texts.texts)),)
         groups = self.groups(jobs)
         if "*" not in name:
@@ -213,7 +212,7 @@ def names_job(tokens: Sequence[str], job_id: str) -> bool:
         is_excluded = token[0] == "-"
         if is_excluded == is_selected:
             name = token[is_excluded:]
-            is_selected ^= name == ALL or matcher(name)(job_id)
+            is_selected ^= name == ALL_JOBS or matcher(name)(job_id)
     return is_selected
 
 
@@ -224,12 +223,12 @@ def _ranks_of(texts: SortedTexts, count: int) -> Callable[[str], int | None]:
     return dict(zip(texts.texts, range(len(texts.texts)), strict=True)).get
 
 
-def _masked(known: Sequence[str], taken: Sequence[tuple[bool, _Pieces]]) -> SelectedJobs:
+def _masked(known: Sequence[str], taken: Sequence[tuple[bool, _RankSets]]) -> SelectedJobs:
     """The selected jobs, by a mask of all known ones."""
     mask = np.zeros(len(known), dtype=np.bool_)
-    for is_excluded, pieces in taken:
-        for piece in pieces:
-            mask[slice(*piece) if isinstance(piece, tuple) else piece] = not is_excluded
+    for is_excluded, rank_sets in taken:
+        for ranks_or_range in rank_sets:
+            mask[slice(*ranks_or_range) if isinstance(ranks_or_range, tuple) else ranks_or_range] = not is_excluded
     ranks = mask.nonzero()[0]
     return SelectedJobs(known, None if len(ranks) == len(known) else ranks)
 

@@ -19,7 +19,7 @@ _LONGEST_SPAN: Final = 2**32 - 1
 
 
 class SpanTooLong(Exception):
-    """A span of 2**32 seconds or more, which no table of all jobs can have."""
+    """A span of 2**32 seconds or more, which no combined table can have."""
 
 
 def packed_rows(layout: Layout, records: Iterable[bytes | bytearray], sizes: Sizes) -> Segment:
@@ -59,14 +59,14 @@ def joined(segments: Sequence[Segment], sizes: Sizes) -> list[Segment]:
 
 
 class LabelledRows:
-    """Rows of many jobs, in the schema of all jobs and in any order.
+    """Rows of many jobs, in the schema of combined tables and in any order.
 
     Attributes:
         schema: one of `COMBINED`.
         columns: the columns, keywords as codes.
         present: the masks of columns in which a value is missing.
         dictionaries: the dictionaries of keyword columns in which any row has a keyword.
-        sizes: the sizes of the tables of all jobs.
+        sizes: the sizes of combined tables.
     """
 
     __slots__ = ("columns", "dictionaries", "present", "schema", "sizes")
@@ -78,7 +78,7 @@ class LabelledRows:
             schema: one of `COMBINED`.
             segments: the segments, one behind the other.
             labels: the label of each row's job.
-            sizes: the sizes of the tables of all jobs.
+            sizes: the sizes of combined tables.
 
         Raises:
             SpanTooLong: a span has more than 32 bits.
@@ -141,7 +141,7 @@ class LabelledRows:
 
 
 def _recoded(codes: Int32s, dictionaries: Sequence[Objects], lengths: Sequence[int]) -> tuple[Int32s, Objects]:
-    """Codes of several dictionaries, one behind the other, in terms of one dictionary."""
+    """Translate codes of several dictionaries, one behind the other, into those of one dictionary."""
     distinct = {id(dictionary): dictionary for dictionary in dictionaries if len(dictionary)}
     if not distinct:
         return codes, np.empty(0, dtype=np.object_)

@@ -1,6 +1,6 @@
-"""Pending commits: what has been written since the results of all jobs were last made, as an immutable chain.
+"""Pending commits: those since the combined tables were last made, as an immutable chain.
 
-Each commit is one entry, which refers to the one before it. A catalogue refers to its newest entry, so older catalogues
+Each commit is one entry, and refers to the entry before it. A catalogue refers to its newest entry, so older catalogues
 and failed writes see nothing of later ones.
 """
 
@@ -53,7 +53,7 @@ class PendingCommit(NamedTuple):
 
     Attributes:
         previous: the commit before it; None for the first of a chain.
-        chain: what all commits of a chain share; the chain itself does not refer to them.
+        chain: the values that all commits of a chain share; it does not refer to the commits.
         number: its place in the chain.
         weight: the work that all commits of the chain so far need, in rows.
         rows: the changes of single rows, flat: the job, the record before, the record after.
@@ -100,7 +100,7 @@ def ids_of(commits: Iterable[PendingCommit]) -> tuple[set[str], set[str]]:
 
 
 class RowEdits(NamedTuple):
-    """The effect of some commits on the results of all jobs.
+    """The edits that some commits make to the combined tables.
 
     Attributes:
         dropped: for each label whether all rows of the job are deleted first; None if no job is.
@@ -116,13 +116,13 @@ class RowEdits(NamedTuple):
 def edits(
     commits: Sequence[PendingCommit], kind: Kind, labels: JobLabels, sizes: Sizes
 ) -> Iterator[RowEdits | Deletion]:
-    """The effects of some commits, in order: windows to delete, and the rows between them.
+    """The edits of some commits, in order: windows to delete, and the rows between them.
 
     Args:
         commits: the commits, oldest first.
         kind: the kind of the results.
         labels: the labels of all jobs of the commits, also of those that the commits delete.
-        sizes: the sizes of the tables of all jobs.
+        sizes: the sizes of combined tables.
 
     Raises:
         SpanTooLong: a span has more than 32 bits.
@@ -199,7 +199,7 @@ class _Run:
             self._length += segment.length
 
     def edits(self, schema: Schema, labels: JobLabels, sizes: Sizes) -> RowEdits:
-        """Their effect."""
+        """The edits of all added commits."""
         self._join()
         lengths = np.array(self._lengths, dtype=np.int64)
         if all(type(ids) is str for ids in self._ids):

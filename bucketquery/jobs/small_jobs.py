@@ -1,8 +1,8 @@
 """Small jobs: a job with a few buckets as plain values, which Python's garbage collector does not track.
 
-A full collection visits every object that may refer to others. A job with a table is six such objects, so a collection
-of 100,000 jobs took 0.4 s, and every batch of a bucket for each caused some. A catalogue therefore stores a small job
-as one value without such objects, its *packed* form:
+A full collection visits every object that may refer to others. A job with a table is six such objects. A collection of
+100,000 such jobs takes 0.4 s, and each batch of a bucket for every job causes several. So a catalogue stores a small
+job as one value without such objects, its *packed* form:
 
 - ``bytes``: the span that `put_job` gave (0 if none), then the records of its buckets in identity order.
 - An exact tuple of these bytes and of bytes with the lists of each row, if a bucket has lists. The collector stops

@@ -1,9 +1,9 @@
-"""The upkeep of the results of all jobs: who makes them, and how each commit hands them on to the next.
+"""The upkeep of combined tables: the first reader makes them, and each commit hands them on to the next.
 
-The first reader of a kind starts a chain at its catalogue and reads all jobs. The commits that follow add themselves to
-the chain. The writer works them into the results from time to time, before it publishes. A reader works in the few that
-remain, for its catalogue only. So all of this is part of a catalogue: a failed write leaves no trace, and older
-catalogues stay as they are.
+The first reader of a kind starts a chain at its catalogue and reads all jobs. Each later commit adds itself to
+the chain. The writer works the commits into the tables from time to time, before it publishes. A reader works in the
+few that remain, and the next reader goes on from its tables. All of this is part of a catalogue, so a failed write leaves no trace, and
+older catalogues stay as they are.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -20,7 +20,7 @@ from bucketquery.storage.table_changes import TableChanges
 
 #: The kind of single rows.
 _PACKED: Final = BUCKET.kind
-#: The results are given up once the writer has worked in more than N times their length since a reader last asked.
+#: Combined tables are given up once the writer has worked in more than N times their rows since a reader last asked.
 _LENGTHS_UNASKED: Final = 2
 
 _new_tuple: Final = tuple.__new__
@@ -30,10 +30,10 @@ Pending = dict[Kind, PendingCommit]
 
 
 class Made(NamedTuple):
-    """The results of all jobs after a commit of a chain.
+    """The combined tables after a commit of a chain.
 
     Attributes:
-        results: the results; None if a span has more than 32 bits.
+        results: the combined tables; None if a span has more than 32 bits.
         number: the number of the commit.
         weight: its weight.
     """
@@ -44,11 +44,11 @@ class Made(NamedTuple):
 
 
 class Overlaid(NamedTuple):
-    """The results of all jobs at a commit, made by a reader from earlier ones.
+    """The combined tables at a commit, made by a reader from those of an earlier one.
 
     Attributes:
         number: the number of the commit in its chain.
-        results: the results.
+        results: the combined tables.
     """
 
     number: int
@@ -56,15 +56,15 @@ class Overlaid(NamedTuple):
 
 
 class Chain:
-    """What the commits of a chain share.
+    """The values that the commits of a chain share.
 
     Attributes:
-        sizes: the sizes of the tables of all jobs.
+        sizes: the sizes of combined tables.
         unasked: the number of rows that the writer has worked in since a reader last asked.
-        made: the results from which the chain goes on; None until its first reader has made them. If two readers make
-            them, either will do.
-        overlaid: the results that a reader has made of these for a later commit, so that the next reader works in
-            only the commits after it; None if no reader has. Any reader may set it.
+        made: the combined tables that the commits of the chain follow; None until its first reader has made them. If
+            two readers make them, either may be stored.
+        overlaid: the combined tables that a reader has made of these for a later commit. The next reader works in only
+            the commits after it. None if no reader has made any. Any reader may set it.
         is_asked: whether a reader has asked since the chain began. Any reader may set it.
         limit: a commit of single rows only adds itself to the chain if its weight is less.
     """
@@ -80,7 +80,7 @@ class Chain:
         self.limit = sizes.pending_rows
 
     def put(self, results: AllJobs | None, number: int, weight: int) -> None:
-        """Let the chain go on from the results after one of its commits."""
+        """Let the chain go on from the combined tables after one of its commits."""
         self.made = Made(results, number, weight)
         self.limit = 0 if results is None else weight + self.sizes.pending_rows
 
@@ -96,7 +96,7 @@ def results_at(
     jobs: Callable[[], Iterable[tuple[str, Stored]]],
     ids: Callable[[], Sequence[str]],
 ) -> AllJobs | None:
-    """The results of all jobs at a commit; None if a span has more than 32 bits.
+    """The combined tables at a commit; None if a span has more than 32 bits.
 
     Args:
         commit: the newest commit of a chain that the catalogue has.
@@ -104,8 +104,8 @@ def results_at(
         jobs: returns the jobs of the catalogue as they are stored; it is called if they are read.
         ids: returns their ids, in order; it is called if the jobs are read.
 
-    O(n log n) for n results if nobody has made those of the chain yet, or if these are newer than the catalogue. In any
-    other case O(k log n) for k changed rows.
+    O(n log n) for n results if no reader has made the tables of the chain yet, or if they are newer than the catalogue.
+    In any other case O(k log n + h) for k rows changed since a reader last asked, and heads of h rows.
     """
     chain: Chain = commit.chain
     chain.is_asked = True
@@ -174,7 +174,7 @@ def continued(pending: Pending, written: CommitChanges, ids: Collection[str], go
 def _after(
     last: PendingCommit, kind: Kind, written: CommitChanges, ids: Collection[str], gone: str | None
 ) -> PendingCommit | None:
-    """The newest pending commit of a kind after a commit; None if its results are given up."""
+    """The newest pending commit of a kind after a commit; None if the combined tables are given up."""
     rows, deletion = written.rows if kind == _PACKED else (), written.deletion
     changes = written.changes and [each for each in written.changes if each[1].kind == kind]
     if not (rows or changes or deletion or ids or gone):
@@ -199,7 +199,7 @@ def _after(
 
 
 def _folded(commit: PendingCommit, results: AllJobs, number: int, unasked: int) -> PendingCommit:
-    """The first commit of a new chain, whose results have all commits up to this one."""
+    """The first commit of a new chain, whose combined tables have all commits up to this one."""
     chain: Chain = commit.chain
     following = Chain(chain.sizes, unasked)
     made: AllJobs | None
@@ -223,11 +223,11 @@ def _deletes(commit: PendingCommit) -> bool:
 
 
 def nbytes(pending: Pending, own: Iterable[AllJobs | None]) -> int:
-    """Bytes of the results of all jobs that a catalogue refers to; each array counts once.
+    """Bytes of the combined tables that a catalogue refers to; each array counts once.
 
     Args:
         pending: the pending commits of the catalogue.
-        own: the results that its readers have made.
+        own: the combined tables that its readers have made.
     """
     chains = [commit.chain for commit in pending.copy().values()]
     made = [each for chain in chains for each in (chain.made, chain.overlaid)]

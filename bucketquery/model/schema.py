@@ -275,7 +275,7 @@ SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
 
 #: The column of a combined table that has the label of each row's job. Labels ascend as the ids of the jobs do.
 JOB_LABEL: Final = "job_label"
-#: The columns of combined tables that a label or a span fills; 32 bits each, to save memory.
+#: The columns that have 32 bits in combined tables, to save memory.
 _NARROW: Final = frozenset({"bucket_span"})
 
 

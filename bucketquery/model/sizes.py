@@ -50,17 +50,19 @@ class Sizes:
             than twice as many as are known.
         base_rows_per_deleted_row: a base is copied once more than one row for every N of its rows, and more than
             `head_rows`, are deleted.
-        pending_rows: the writer works pending commits into the results of all jobs once they have N rows. A reader
-            works in up to N rows itself: 0.5 ms.
-        pending_table: a change of a batch in one job counts as N more pending rows, since its columns take as long.
-        most_pending: the results of all jobs are given up if N rows are pending before a reader has first read them.
-        recent_rows: the newest N results of all jobs lie in a table of their own, as they are written out of order.
+        pending_rows: the writer works pending commits into the combined tables once they have N rows. A reader works in
+            up to N rows itself: 0.5 ms.
+        pending_table: the changes of one job in a batch count as N more pending rows. Reading their columns takes as
+            long.
+        most_pending: combined tables are given up if more than N rows are pending before a reader has made them.
+        recent_rows: the newest N results of a kind have a combined table of their own, because they are written out of
+            order.
         old_per_recent: the table of the newest results may also hold one row for every N older ones, if that is more.
-        old_per_head_row: the head of a table of all jobs may also hold one row for every N rows of its base.
-        old_per_deleted_row: the same for its deleted rows.
-        fewest_labels: job labels are below N,
-        labels_per_job: or below N for each job, if that is more. A few labels for each job leave room for new ids, and
-            a table by label stays small.
+        old_per_head_row: the head of a combined table may also hold one row for every N rows of its base.
+        old_per_deleted_row: a combined table may also have one deleted row for every N rows of its base.
+        fewest_labels: job labels are below N, unless `labels_per_job` allows more.
+        labels_per_job: job labels may be below N for each job. This leaves room for new ids, and a table by label stays
+            small.
     """
 
     head_rows: int = 1024
@@ -113,7 +115,7 @@ class Sizes:
         return max(self.recent_rows, old_rows // self.old_per_recent)
 
 
-#: The head of a table of all jobs may hold N times as many rows as that of a job beside a small base.
+#: The head of a combined table may hold N times as many rows as that of a job beside a small base.
 _HEADS: Final = 4
 
 #: The sizes found by measurement.
@@ -122,11 +124,11 @@ DEFAULT_SIZES: Final = Sizes()
 
 @cache
 def sizes_of_all_jobs(sizes: Sizes) -> Sizes:
-    """The sizes of the tables of all jobs, in an index with these sizes.
+    """The sizes of combined tables, in an index with these sizes.
 
-    Heads and deleted rows may be more, since a compaction copies the results of all jobs and makes a value index: 6 ms
-    for the newest results of 10^5 jobs. Nothing is written row by row. Each `Sizes` has one such value, so that
-    segments can be compared by it.
+    They allow larger heads and more deleted rows, because a compaction copies the results of all jobs and makes a value
+    index: 6 ms for the newest results of 10^5 jobs. They never write row by row. Each `Sizes` has one such value, so
+    that segments can be compared by it.
     """
     return replace(
         sizes,

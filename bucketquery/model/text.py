@@ -73,7 +73,7 @@ def shortened(text: str, longest: int, dots: str = "…") -> str:
 
 
 def told_apart(texts: Sequence[str], longest: int, dots: str = "…") -> list[str]:
-    """Texts as `shortened` cuts them; if one is too long, without the beginning and the end that all have in common.
+    """The texts, each cut by `shortened`. If any is too long, the beginning and the end that all share are left out.
 
     Args:
         texts: of any length.

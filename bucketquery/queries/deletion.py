@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.instants import FIRST_MS, LAST_MS, InstantRange, NowMath
 from bucketquery.model.scalars import base_form, iterator_of
+from bucketquery.queries.bounds import Bounds
 from bucketquery.queries.job_tokens import MOST_JOBS
 from bucketquery.queries.parameters import is_unset, read_boolean, read_bound
-from bucketquery.queries.resolved import clamp
 
 
 class Deletion(NamedTuple):
@@ -44,10 +44,8 @@ def read_deletion(job_id: Any, start: Any, end: Any, interim_only: Any, clock: C
     if first is None and behind is None and not interim_only:
         reason = "at least one of [start], [end] and [interim_only] must be given; delete_job deletes a whole job"
         raise InvalidQuery(reason, field="end")
-    now = clock() if NowMath in (type(first), type(behind)) else 0
-    low = FIRST_MS if first is None else _moment(first, now, "start")
-    high = LAST_MS + 1 if behind is None else _moment(behind, now, "end")
-    return Deletion(job_ids, low, high, interim_only)
+    low, high = Bounds(first, behind).resolve(clock)
+    return Deletion(job_ids, FIRST_MS if low is None else low, LAST_MS + 1 if high is None else high, interim_only)
 
 
 def _read_job_ids(job_id: object) -> tuple[str, ...]:
@@ -69,7 +67,3 @@ def _read_bound(value: Any, name: str) -> InstantRange | NowMath | None:
     if value is not None and is_unset(value):
         raise InvalidQuery(f"[{name}] must be an instant, and -1 is not one here", field=name, value=value)
     return read_bound(value, name)[1]
-
-
-def _moment(bound: InstantRange | NowMath, now: int, name: str) -> int:
-    return clamp((bound.resolve(now, name) if isinstance(bound, NowMath) else bound).first)

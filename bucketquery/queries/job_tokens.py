@@ -7,10 +7,13 @@ from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.scalars import base_form, iterator_of
 from bucketquery.model.text import JOB_ID_RULE, brief, is_job_id, is_pattern
 
+#: The token that selects every known job.
+ALL_JOBS: Final = "_all"
 #: The largest number of tokens that select the jobs of a query.
 MOST_JOBS: Final = 100_000
-#: The largest number of characters in a token, and of asterisks; neighbouring ones count as one.
+#: The largest number of characters in a token.
 LONGEST_TOKEN: Final = 256
+#: The largest number of asterisks in a token; neighbouring ones count as one.
 MOST_ASTERISKS: Final = 8
 #: The largest number of groups of one job.
 MOST_GROUPS: Final = 1_000
@@ -74,7 +77,7 @@ def _checked(tokens: list[str], field: str, jobs: object) -> tuple[str, ...]:
         is_excluded = token[0] == "-"
         has_exclusion = has_exclusion or is_excluded
         name = token[1:] if is_excluded else token
-        if is_job_id(name) or name == "_all":
+        if is_job_id(name) or name == ALL_JOBS:
             continue
         if len(token) > LONGEST_TOKEN:
             reason = f"[{field}] has a token of more than {LONGEST_TOKEN} characters"

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.model.instants import Instant, InstantRange, NowMath
+from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.text import brief
+from bucketquery.queries.bounds import Bounds
 from bucketquery.queries.client_keywords import read_boolean_text, read_double
 from bucketquery.queries.durations import read_duration
 from bucketquery.queries.job_tokens import read_jobs
-from bucketquery.queries.parameters import read_bound, read_score
-from bucketquery.queries.resolved import clamp
+from bucketquery.queries.parameters import read_score
 
 _SECOND_MS: Final = 1_000
 
@@ -43,15 +43,13 @@ class OverallQuestion(NamedTuple):
 
     Attributes:
         jobs: the tokens that select the jobs.
-        start: one side of the window; None leaves it open.
-        end: the other side.
+        bounds: the window.
         allow_no_match: whether the tokens may select no job.
-        others: the parameters that no clock changes, without the window.
+        others: all other parameters; the instants in it are not set.
     """
 
     jobs: tuple[str, ...]
-    start: InstantRange | NowMath | None
-    end: InstantRange | NowMath | None
+    bounds: Bounds
     allow_no_match: bool
     others: ResolvedOverall
 
@@ -61,14 +59,8 @@ class OverallQuestion(NamedTuple):
         Raises:
             LimitExceeded: date math leaves the years 0001 to 9999.
         """
-        now = read_clock() if NowMath in {type(self.start), type(self.end)} else 0
-        return self.others._replace(start=_moment(self.start, now, "start"), end=_moment(self.end, now, "end"))
-
-
-def _moment(bound: InstantRange | NowMath | None, now: int, name: str) -> int | None:
-    if bound is None:
-        return None
-    return clamp((bound.resolve(now, name) if isinstance(bound, NowMath) else bound).first)
+        start, end = self.bounds.resolve(read_clock)
+        return self.others._replace(start=start, end=end)
 
 
 def overall_question(
@@ -108,10 +100,10 @@ def overall_question(
         overall_score = read_double(text, "overall_score") if type(text) is str else overall_score
     threshold = 0.0 if overall_score is None else read_score(overall_score, "overall_score")
     is_final = exclude_interim is not None and bool(read_boolean_text(exclude_interim, "exclude_interim"))
-    first, behind = read_bound(start, "start")[1], read_bound(end, "end")[1]
+    bounds, _, _ = Bounds.read(start, end)
     may_match_nothing = allow_no_match is None or bool(read_boolean_text(allow_no_match, "allow_no_match"))
     others = ResolvedOverall(None, None, threshold, number, span_ms, bucket_span, is_final)
-    return OverallQuestion(read_jobs(job_id, "job_id"), first, behind, may_match_nothing, others)
+    return OverallQuestion(read_jobs(job_id, "job_id"), bounds, may_match_nothing, others)
 
 
 def read_top_n(value: object, name: str) -> int:

@@ -44,9 +44,8 @@ class BucketQuery(Query):
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
-        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks, or a date
-            text is too long, has too many date math steps, or lies
-            outside the years 0001 to 9999.
+        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks; or a date
+            text is too long, has too many date math steps, or lies outside the years 0001 to 9999.
 
     Complexity: O(j) for j tokens.
     Source: Get buckets in the API reference. If the reference and the server differ, this follows the server.
@@ -135,9 +134,8 @@ class RecordQuery(Query):
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
-        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks, or a date
-            text is too long, has too many date math steps, or lies
-            outside the years 0001 to 9999.
+        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks; or a date
+            text is too long, has too many date math steps, or lies outside the years 0001 to 9999.
 
     Complexity: O(j) for j tokens.
     Source: Get records in the API reference. If the reference and the server differ, this follows the server.
@@ -208,9 +206,8 @@ class InfluencerQuery(Query):
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
-        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks, or a date
-            text is too long, has too many date math steps, or lies
-            outside the years 0001 to 9999.
+        LimitExceeded: there are more than 100,000 tokens, or one has more than 256 characters or 8 asterisks; or a date
+            text is too long, has too many date math steps, or lies outside the years 0001 to 9999.
 
     Complexity: O(j) for j tokens.
     Source: Get influencers in the API reference. If the reference and the server differ, this follows the server.

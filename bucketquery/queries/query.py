@@ -11,6 +11,7 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.model.frozen import filler
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, InstantRange, NowMath
 from bucketquery.model.schema import Schema
+from bucketquery.queries.job_tokens import ALL_JOBS
 from bucketquery.queries.parameters import (
     read_boolean,
     read_bound,
@@ -134,7 +135,7 @@ class Query(QueryValue):
         # This does the same as the constructor of the named tuple, in a third of the time.
         parsed = _new_tuple(ParsedBounds, (first, behind, lowest, below, expand, lookup))
         job_id = jobs[0] if len(jobs) == 1 else None
-        if job_id is not None and ("*" in job_id or job_id == "_all"):
+        if job_id is not None and ("*" in job_id or job_id == ALL_JOBS):
             job_id = None
         _fill(
             self,

@@ -11,7 +11,7 @@ from bucketquery.queries.parameters import read_boolean, read_integer, read_text
 
 
 class TopQuery(NamedTuple):
-    """What a list of top influencers asks for.
+    """The parameters of a list of top influencers, checked.
 
     Attributes:
         jobs: the tokens that select the jobs.

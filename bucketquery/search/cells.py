@@ -1,7 +1,7 @@
 """Cells: where the cells of a window begin and end, and the greatest score of each cell in some rows.
 
-A long piece is read by the levels of its value index. The sparsest level has the greatest scores of most cells. A cell
-without a row there goes on to the next level, and at last to the rows themselves.
+A long piece is read by the levels of its value index. The sparsest level has the greatest scores of most cells. The
+cells without a row there are looked up in the next level, and the last of them in the rows themselves.
 """
 
 from collections.abc import Sequence

@@ -5,7 +5,7 @@ influencers that only other parts have come after them.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -14,17 +14,17 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import INFLUENCER, JOB_LABEL, Array, Bools, Float64s, Int64s, UInt32s
 from bucketquery.search.cells import maxima_between
-from bucketquery.search.job_lanes import LanePage, LaneWindow, combined_or_none, wanted_labels
+from bucketquery.search.job_lanes import LanePage, LaneWindow, all_jobs_if_many, wanted_labels
 from bucketquery.search.lane_keys import ends_of, walk
 from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece
 from bucketquery.storage.row_groups import RowGroups, row_groups
 
-_NAME = "influencer_field_name"
-_VALUE = "influencer_field_value"
+_NAME: Final = "influencer_field_name"
+_VALUE: Final = "influencer_field_value"
 
 
-class Facts(NamedTuple):
+class InfluencerScores(NamedTuple):
     """The scores of some influencers in a window, one entry for each.
 
     Attributes:
@@ -233,8 +233,8 @@ class Influencers:
             piece.mark(seen)
         return np.where(seen, sums, np.nan)
 
-    def facts(self, numbers: Sequence[int]) -> Facts:
-        """The scores of some influencers.
+    def whole_scores(self, numbers: Sequence[int]) -> InfluencerScores:
+        """The scores of some influencers over the whole window.
 
         O(r) for their r results; O(n) for the n results of the window if there are many influencers.
         """
@@ -242,7 +242,7 @@ class Influencers:
             counts = np.zeros(self._total, dtype=np.int64)
             for piece in self._pieces:
                 _add(counts, piece, piece.groups_and_scores()[0], None)
-            return Facts(self._best()[numbers], self._sums()[numbers], counts[numbers])
+            return InfluencerScores(self._best()[numbers], self._sums()[numbers], counts[numbers])
         best, sums = np.full(len(numbers), np.nan), np.zeros(len(numbers))
         counts = np.zeros(len(numbers), dtype=np.int64)
         for piece in self._pieces:
@@ -253,7 +253,7 @@ class Influencers:
                     best[entry] = np.fmax(best[entry], scores.max())
                     sums[entry] += scores.sum()
                     counts[entry] += len(rows)
-        return Facts(best, sums, counts)
+        return InfluencerScores(best, sums, counts)
 
     def scores(self, numbers: Sequence[int], instants: Int64s) -> Float64s:
         """The greatest score of each influencer and cell, NaN if it has no results; shape (numbers, cells).
@@ -323,10 +323,10 @@ class InfluencerLanes:
 
 def influencers_of(catalog: Catalog, selected: SelectedJobs, window: LaneWindow, field: str | None) -> Influencers:
     """The influencers of the selected jobs in a window."""
-    combined = combined_or_none(catalog, selected, INFLUENCER, window.sizes)
-    if combined is not None:
-        pieces = [piece for table in combined.parts for piece in window.pieces(table)]
-        return Influencers(pieces, field, wanted_labels(combined, selected), window.sizes)
+    all_jobs = all_jobs_if_many(catalog, selected, INFLUENCER, window.sizes)
+    if all_jobs is not None:
+        pieces = [piece for table in all_jobs.parts for piece in window.pieces(table)]
+        return Influencers(pieces, field, wanted_labels(all_jobs, selected), window.sizes)
     tables = [job.tables.get(INFLUENCER.kind) for job_id in selected.ids if (job := catalog.get(job_id)) is not None]
     return Influencers(
         [piece for table in tables if table is not None for piece in window.pieces(table)], field, None, window.sizes

@@ -1,7 +1,7 @@
 """Job lanes: a lane for each job with a bucket in a window.
 
-A few jobs are read from their own tables. Of many jobs, the combined table names those with the greatest scores, and
-only their tables are read for the cells.
+A few jobs are read from their own tables. Of many jobs, the combined tables name those with the greatest scores, and
+only their own tables are read for the cells.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -89,15 +89,15 @@ class LanesOfTables:
 
 
 class LanesOfAllJobs:
-    """The lanes of many jobs, which their combined table orders."""
+    """The lanes of many jobs, in the order that the combined tables give."""
 
-    def __init__(self, catalog: Catalog, selected: SelectedJobs, window: LaneWindow, combined: AllJobs) -> None:
+    def __init__(self, catalog: Catalog, selected: SelectedJobs, window: LaneWindow, all_jobs: AllJobs) -> None:
         self._catalog = catalog
         self._selected = selected
         self._window = window
-        self._labels = combined.labels
-        wanted = wanted_labels(combined, selected)
-        self._pieces = [JobPiece(piece, wanted) for table in combined.parts for piece in window.pieces(table)]
+        self._labels = all_jobs.labels
+        wanted = wanted_labels(all_jobs, selected)
+        self._pieces = [JobPiece(piece, wanted) for table in all_jobs.parts for piece in window.pieces(table)]
 
     def ends(self) -> tuple[int, int] | None:
         """The timestamps of the first and of the last result; None if there is none."""
@@ -188,25 +188,24 @@ class _OneLane(NamedTuple):
         return np.zeros(len(rows), dtype=np.int64)
 
 
-def wanted_labels(combined: AllJobs, selected: SelectedJobs) -> UInt32s | None:
-    """The labels of the selected jobs in a combined table, ascending; None if all jobs are selected."""
+def wanted_labels(all_jobs: AllJobs, selected: SelectedJobs) -> UInt32s | None:
+    """The labels of the selected jobs in combined tables, ascending; None if all jobs are selected."""
     if selected.is_all:
         return None
-    label = combined.labels.label
-    return np.array([found for job_id in selected.ids if (found := label(job_id)) is not None], dtype=np.uint32)
+    return all_jobs.labels.known_labels(selected.ids)
 
 
-def combined_or_none(catalog: Catalog, selected: SelectedJobs, schema: Schema, sizes: LaneSizes) -> AllJobs | None:
-    """The combined table of a kind, if the selected jobs are so many that it pays."""
+def all_jobs_if_many(catalog: Catalog, selected: SelectedJobs, schema: Schema, sizes: LaneSizes) -> AllJobs | None:
+    """The combined tables of a kind if more jobs are selected than `LaneSizes.few_jobs`; else None."""
     return catalog.all_jobs(schema) if len(selected) > sizes.few_jobs else None
 
 
 def job_lanes(catalog: Catalog, selected: SelectedJobs, window: LaneWindow) -> LanesOfTables | LanesOfAllJobs:
     """The lanes of the selected jobs."""
-    combined = combined_or_none(catalog, selected, BUCKET, window.sizes)
-    if combined is None:
+    all_jobs = all_jobs_if_many(catalog, selected, BUCKET, window.sizes)
+    if all_jobs is None:
         return LanesOfTables(catalog, selected.ids, window)
-    return LanesOfAllJobs(catalog, selected, window, combined)
+    return LanesOfAllJobs(catalog, selected, window, all_jobs)
 
 
 def _pieces_of_job(catalog: Catalog, job_id: str, window: LaneWindow) -> list[Piece]:

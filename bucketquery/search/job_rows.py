@@ -125,7 +125,7 @@ class JobRows:
         labels_of = self._groups[0].jobs
         if isinstance(labels_of, JobLabels):
             # All groups have the same labels.
-            return tuple(labels_of.ids(self._together(lambda rows: rows.column(JOB_LABEL))))
+            return tuple(labels_of.ids(self._concatenated(lambda rows: rows.column(JOB_LABEL))))
         job_ids: list[str] = []
         for group in self._groups:
             job_ids += group.job_ids()
@@ -209,11 +209,12 @@ class JobRows:
         assert job is not None, "a combined table has results of known jobs"
         return job.tables[self.schema.kind]
 
-    def _has_keys(self, name: str) -> bool:
+    def _is_combined_column(self, name: str) -> bool:
         """Whether the rows are those of combined tables, and these have a column."""
         return self._groups[0].is_combined and name in COMBINED[self.schema.kind].by_name
 
-    def _together(self, read: Callable[[Selection], Array]) -> Array:
+    def _concatenated(self, read: Callable[[Selection], Array]) -> Array:
+        """An array of each group, joined in the order of the rows."""
         parts = [read(rows) for rows, _ in self._groups]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)
         return values if self._order is None else values[self._order]
@@ -221,10 +222,10 @@ class JobRows:
     def column(self, name: str) -> Array:
         """A column's values, keywords as text; a missing value is NaN, None or the default."""
         if self._is_concatenated:
-            return self._together(lambda rows: rows.column(name))
-        if self._has_keys(name):
+            return self._concatenated(lambda rows: rows.column(name))
+        if self._is_combined_column(name):
             dtype = self.schema.by_name[name].type.dtype
-            values = self._together(lambda rows: rows.column(name))
+            values = self._concatenated(lambda rows: rows.column(name))
             # Spans have fewer bits in combined tables.
             return values if values.dtype.kind == "O" else values.astype(dtype, copy=False)
         return self._source.column(name)
@@ -254,7 +255,8 @@ class JobRows:
         """An instant of each row in epoch ms, 0 for a row that has none, and which rows have one; shape (r,)."""
         if not self._is_concatenated:
             return self._source.instants(name)
-        return self._together(lambda rows: rows.instants(name)[0]), self._together(lambda rows: rows.instants(name)[1])
+        instants = self._concatenated(lambda rows: rows.instants(name)[0])
+        return instants, self._concatenated(lambda rows: rows.instants(name)[1])
 
     def may_have(self, name: str) -> bool:
         """Whether any of the rows may have a list."""

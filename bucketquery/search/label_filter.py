@@ -1,8 +1,8 @@
 """Label filters: which rows of a combined table belong to the selected jobs.
 
-A filter compares labels with a few ranges if the selected jobs lie close together in the order of ids. For any other
-selection it reads a table that has a flag for each block of labels. If a block would have to be so small that the table
-is large, it looks the labels up in the sorted labels of the selected jobs.
+A filter compares labels with a few ranges if the selected jobs lie close together in the order of ids. For any
+other jobs it reads a table that has a flag for each block of labels. If this table would have more than 2^24 flags, the
+filter looks the labels up in the sorted labels of the selected jobs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ class LabelFilter:
 
     @classmethod
     def of(cls, selected: SelectedJobs, labels: JobLabels) -> "LabelFilter":
-        """The filter of some jobs. The selection keeps it, so it is made once for the same labels.
+        """The filter of some jobs. ``selected`` stores it, so it is made once for the same labels.
 
         O(r) for at most `_MOST_RANGES` ranges of r jobs, else O(j) for all j known jobs.
         """

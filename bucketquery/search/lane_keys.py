@@ -47,8 +47,8 @@ def walk(pieces: Sequence[KeyedPiece], need: int) -> tuple[Int64s, Float64s] | N
     Every other lane has smaller scores only.
 
     Returns:
-        The keys, ascending, and their greatest scores. None if the value indexes cannot name enough lanes, or if to
-        read all rows is as fast.
+        The keys, ascending, and their greatest scores. None if the value indexes cannot name enough lanes, or if
+        reading all rows is as fast.
 
     O(e) for e rows at or above the threshold, and about four times as many that did not suffice.
     """

@@ -12,13 +12,13 @@ class LaneSizes:
         few_jobs: a selection of this many jobs or fewer is read from their own tables.
         few_rows: a piece of this many rows or fewer is compared row by row, without a value index.
         rows_for_levels: a piece of fewer rows is divided into cells without levels.
-        rows_per_cell: so is a piece with fewer rows than this for each cell.
+        rows_per_cell: a piece with fewer rows than this for each cell is divided without levels, too.
         entries_per_cell: the first level that is read has at least this many rows for each cell.
         most_runs: if the cells without a score lie in more runs than this, they are all computed again.
         rows_per_entry: the walk ends at a level with more than one of every N rows; to read all rows is as fast.
         first_look: the first look for a row of some lane reads this many rows.
         rows_at_once: the keys of this many rows are sorted at once.
-        rows_per_table: the tables of all jobs are read if the window has more than this many rows for each job.
+        rows_per_table: the combined tables are read if the window has more than this many rows for each job.
         last_rows_per_job: to count the jobs in a window, this many of its last rows are read for each job.
         rows_per_other: if the window has at most this many rows for each job that its last rows do not name, all its
             rows are read. Otherwise these jobs are looked up in their own tables.

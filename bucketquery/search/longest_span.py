@@ -15,8 +15,8 @@ def longest_span(catalog: Catalog, selected: SelectedJobs, few_jobs: int = _FEW_
     """The greatest span of some jobs, in seconds; 0 if none has a span.
 
     O(j) for j jobs. All jobs cost O(shards) if `put_job` gave all of them their spans, and O(n) for the n rows of the
-    tables of all jobs if it gave none. Of some of many jobs, only those before the first with the longest span of all
-    are read.
+    combined tables if it gave none. If only some of many jobs are selected, the jobs behind the first one with the
+    longest span of all are not read.
     """
     greatest = None
     if len(selected) > few_jobs:
@@ -36,5 +36,5 @@ def _greatest(catalog: Catalog) -> int | None:
     given = catalog.given_spans()
     if not given.missing:
         return given.greatest
-    every = None if given.greatest else catalog.all_jobs(BUCKET)
-    return None if every is None else max((table.rows.longest_span for table in every.parts), default=0)
+    all_jobs = None if given.greatest else catalog.all_jobs(BUCKET)
+    return None if all_jobs is None else max((table.rows.longest_span for table in all_jobs.parts), default=0)

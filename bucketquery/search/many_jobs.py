@@ -1,6 +1,6 @@
 """Searches of many jobs, answered as if all their results lay in one table, with the job as the last key of the order.
 
-Few jobs are searched one by one (`job_by_job`), many in the combined tables of all jobs (`together`). If combined
+Few jobs are searched one by one (`job_by_job`), many in the combined tables (`together`). If combined
 tables do not have the order of a query, they tell which jobs have matches, and only these are searched one by one. The
 rows of a page are read when a caller asks for them (`job_rows`).
 """

@@ -27,13 +27,13 @@ def tables_to_count(
 ) -> Iterable[Table]:
     """Tables that together have the results of several jobs, each once.
 
-    If very many jobs are selected, and all that are known, they are the parts of the table of all jobs. If not, each
-    job has its own.
+    They are the combined tables if all known jobs are selected, and these are more than `Shortcuts.few_counted_jobs`.
+    Otherwise they are the own tables of the jobs.
     """
     if selected.is_all and len(selected) > shortcuts.few_counted_jobs and shortcuts.combined:
-        every = catalog.all_jobs(schema)
-        if every is not None:
-            return every.parts
+        all_jobs = catalog.all_jobs(schema)
+        if all_jobs is not None:
+            return all_jobs.parts
     jobs = (catalog.known(job_id, "jobs") for job_id in selected.ids)
     return (job.tables[schema.kind] for job in jobs if schema.kind in job.tables)
 
@@ -60,7 +60,7 @@ def threshold_counts(
         # All results match, even those without a score.
         edges = edges[1:]
     total, reaching = _reaching(tables, resolved, edges, shortcuts)
-    # A last place, because the edges may all be less than what is asked for.
+    # A threshold may be greater than all edges, so there is a last place, with the count 0.
     reaching = np.append(reaching, 0)
     counts: Int64s = reaching[edges.searchsorted(asked)]
     if below is not None:

@@ -16,7 +16,7 @@ class Shortcuts:
         ties: if most rows share the best value, look for it along the rows.
         top_k: answer from the first rows of an order that an earlier search found in the same view.
         last_instant: in an order led by time, sort no match after the last instant of the page.
-        combined: search many jobs in the combined tables of all jobs.
+        combined: search many jobs in the combined tables.
         join: compare and sort the rows of small jobs together.
         skip: leave out the matches before a deep page by their leading value, and sort only those around the page.
         read_ahead: store the matches that follow a page behind a cursor in the view; the next pages are read from them.
@@ -33,8 +33,8 @@ class Shortcuts:
         deep_from: a page of several jobs is deep if it skips more matches than this.
         few_counted_jobs: the results of this many jobs or fewer are counted by score job by job.
         few_jobs: fewer jobs than this are searched one by one.
-        known_per_job: jobs are searched one by one if they are fewer than 1 in N known jobs. They do not need combined
-            tables of all jobs.
+        known_per_job: jobs are searched one by one if they are fewer than 1 in N known jobs, so that combined tables
+            are not made for them.
         rows_per_job: jobs are searched one by one if all jobs have more than N rows in the window for each of them. To
             search a job takes as long as to look for its label in about this many rows.
         sorted_per_job: in an order that combined tables do not have, all jobs are searched one by one if they have more

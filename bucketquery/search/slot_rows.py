@@ -1,6 +1,6 @@
-"""The buckets of several jobs by slots of time: their greatest scores, and which job each is of.
+"""The buckets of several jobs by slots of time: their greatest scores, and their jobs.
 
-The rows come from the tables of all jobs, or from the own tables of a few jobs. Both are read through views, and both
+The rows come from the combined tables, or from the own tables of a few jobs. Both are read through views, and both
 give the same answers.
 """
 
@@ -45,8 +45,6 @@ from bucketquery.storage.view import View
 _SCORE: Final = BUCKET.score
 _NO_NUMBERS: Final[Int64s] = np.empty(0, dtype=np.int64)
 _NO_SCORES: Final[Float64s] = np.empty(0)
-
-
 #: Finding the rows of a slot in one table takes as long as reading this many rows.
 _ROWS_PER_SLOT: Final = 8
 #: A matrix is used if it has at most this many cells for each score.
@@ -60,8 +58,8 @@ class SlotRows:
     """The buckets of the selected jobs in a window, by slots; immutable.
 
     Args:
-        sources: the tables: several of one job each, or those of all jobs, which do not overlap in time.
-        ids: the ids of the jobs by their number; for the tables of all jobs, their labels.
+        sources: the tables: several of one job each, or the combined tables.
+        ids: the ids of the jobs by their number; for combined tables, `AllJobs`, which has them by label.
         labels: the labels of the selected jobs; None if all rows are of selected jobs.
         window: the first instant, and the one behind the last; both begin a slot, or leave their side open.
         span: the length of a slot, ms.
@@ -104,11 +102,11 @@ class SlotRows:
     ) -> "SlotRows":
         """The rows of the selected jobs, from the tables that are read fastest."""
         if len(selected) > sizes.few_jobs:
-            every = catalog.all_jobs(BUCKET)
-            if serves(every, selected, sizes):
-                sources = [Source(table, None) for table in every.parts]
-                labels = None if selected.is_all else SelectedLabels.of(every, selected)
-                return cls(sources, every, labels, window, span, exclude_interim=exclude_interim, sizes=sizes)
+            all_jobs = catalog.all_jobs(BUCKET)
+            if serves(all_jobs, selected, sizes):
+                sources = [Source(table, None) for table in all_jobs.parts]
+                labels = None if selected.is_all else SelectedLabels.of(all_jobs, selected)
+                return cls(sources, all_jobs, labels, window, span, exclude_interim=exclude_interim, sizes=sizes)
         ids = selected.ids
         sources = own_sources(catalog, ids)
         return cls(sources, ids, None, window, span, exclude_interim=exclude_interim, sizes=sizes)
@@ -127,13 +125,11 @@ class SlotRows:
         )
 
     def ids(self, owners: Int64s) -> list[str]:
-        """The ids of the jobs that own some rows."""
+        """The ids of some owners."""
         ids = self._ids
         if isinstance(ids, AllJobs):
             return ids.labels.ids(owners.astype(np.uint32))
         return [ids[owner] for owner in owners.tolist()]
-
-    # ---- the greatest scores of slots
 
     def peaks(self, threshold: float) -> tuple[Int64s, Float64s]:
         """The slots with a score at or above a threshold, and the greatest score of each.
@@ -172,7 +168,7 @@ class SlotRows:
 
         Args:
             top_n: the number of jobs.
-            catalog: the jobs, to read their own tables if that is faster.
+            catalog: the jobs; their own tables are read if that is faster.
             selected: the selected jobs.
             only: the numbers of the slots that are needed, ascending; None: all slots of the window. The result may
                 have others, too.
@@ -194,14 +190,14 @@ class SlotRows:
     def means_in(self, numbers: Int64s, top_n: int) -> tuple[Int64s, Float64s]:
         """The result of `means` for the slots of some numbers, from all their rows."""
         found: list[tuple[Int64s, Float64s]] = []
-        for some in self._pieces(numbers):
+        for some in self._in_parts(numbers):
             own, _, scores = self.jobs(some)
             slots, first, stop = runs_of(own)
             found.append((slots, top_means(scores, first, stop, top_n, self._sizes.slots)[0]))
         return joined_scores(found)
 
     def means_of_rows(self, top_n: int) -> tuple[Int64s, Float64s]:
-        """The result of `means`, from the rows of a part of the window after the other."""
+        """The result of `means`, from all rows, one part of the window after the other."""
         ends = [end for view in self.views for end in self._ends(view)]
         if not ends:
             return _NO_NUMBERS, _NO_SCORES
@@ -228,8 +224,8 @@ class SlotRows:
         It takes a third of the time of `_read`, which sorts the scores.
 
         Returns:
-            The numbers of the slots that have rows, and a matrix with a row for each table and a column for each slot;
-            minus infinity where a job has no row.
+            The numbers of the slots that have rows, and the scores as a matrix: a row for each table, a column for each
+            of these slots, and minus infinity where a job has no row.
         """
         lows, highs = (np.array([end], dtype=np.int64) for end in stretch)
         parts: list[tuple[int, Int64s, Float64s]] = []
@@ -255,7 +251,7 @@ class SlotRows:
     def _means_of_slots(
         self, slots: Sequence[Slots], is_simple: Sequence[Bools], top_n: int, only: Int64s | None
     ) -> tuple[Int64s, Float64s]:
-        """The result of `means`, from the bases of tables of all jobs.
+        """The result of `means`, from the bases of combined tables.
 
         Deleted rows, rows of heads, and slots in two tables play a part in a few slots only. These are read again.
         """
@@ -326,8 +322,6 @@ class SlotRows:
                 yield segment.timestamp(rows.start)
                 yield segment.timestamp(rows.stop - 1)
 
-    # ---- rows
-
     def interim(self, numbers: Int64s) -> Bools:
         """For each of some slots, ascending, whether it has an interim bucket."""
         is_interim = np.zeros(len(numbers), dtype=np.bool_)
@@ -355,8 +349,8 @@ class SlotRows:
         behinds = (numbers[np.append(ends, len(numbers) - 1)] + 1) * self._span
         return self._read(list(zip(firsts.tolist(), behinds.tolist(), strict=True)))
 
-    def _pieces(self, numbers: Int64s) -> Iterator[Int64s]:
-        """The numbers in parts, so that each has not many more rows than are read at once."""
+    def _in_parts(self, numbers: Int64s) -> Iterator[Int64s]:
+        """The numbers in parts. Each part has about `RowSizes.rows_at_once` rows, or one slot."""
         rows = 0
         lows, highs = numbers * self._span, (numbers + 1) * self._span
         for view in self.views:

@@ -1,4 +1,4 @@
-"""The tables that overall buckets are computed from: those of all jobs, or the own tables of a few jobs."""
+"""The tables that overall buckets are computed from: the combined tables, or the own tables of a few jobs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, TypeGuard
@@ -21,8 +21,8 @@ class RowSizes(NamedTuple):
     """The sizes from which each way to read rows pays off. They change the time, and no answer.
 
     Attributes:
-        few_jobs: so many jobs or fewer are read from their own tables.
-        rows_per_job: reading one more own table takes as long as reading this many rows of the common table.
+        few_jobs: this many jobs or fewer are read from their own tables.
+        rows_per_job: to read one more own table takes as long as to read this many rows of the combined tables.
         rows_at_once: at most about this many rows are sorted at once.
         slots: the sizes of slots.
     """
@@ -62,19 +62,19 @@ def own_sources(catalog: Catalog, ids: Sequence[str]) -> list[Source]:
     ]
 
 
-def serves(every: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> TypeGuard[AllJobs]:
-    """Whether there are tables of all jobs, and they are read faster than the own tables of the selected jobs."""
-    if every is None:
+def serves(all_jobs: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) -> TypeGuard[AllJobs]:
+    """Whether there are combined tables, and they are read faster than the own tables of the selected jobs."""
+    if all_jobs is None:
         return False
     if selected.is_all:
         return True
-    rows = sum(table.length for table in every.parts)
+    rows = sum(table.length for table in all_jobs.parts)
     others = rows * (len(selected.known) - len(selected)) // len(selected.known)
     return others < len(selected) * sizes.rows_per_job
 
 
 class SelectedLabels(NamedTuple):
-    """The labels of the selected jobs in the tables of all jobs.
+    """The labels of the selected jobs in combined tables.
 
     Attributes:
         labels: the labels, ascending.
@@ -85,10 +85,9 @@ class SelectedLabels(NamedTuple):
     is_range: bool
 
     @classmethod
-    def of(cls, every: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
+    def of(cls, all_jobs: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
         """The labels of the selected jobs, which ascend as their ids do; a job without results may have none."""
-        found = [every.labels.label(job_id) for job_id in selected.ids]
-        labels = np.array([label for label in found if label is not None], dtype=np.uint32)
+        labels = all_jobs.labels.known_labels(selected.ids)
         ranks = selected.ranks
         assert ranks is not None, "all jobs are selected"
         return cls(labels, is_range=len(ranks) > 0 and int(ranks[-1] - ranks[0]) == len(ranks) - 1)
@@ -163,7 +162,7 @@ def rows_between(view: View, lows: Int64s, highs: Int64s) -> Iterator[tuple[Segm
 
 
 def interim_rows(table: Table) -> tuple[Int64s, Int64s]:
-    """The interim rows of a table's base and of its head."""
+    """The interim rows of a table: of the base, without the deleted ones, and of the head."""
     rows, final = table.rows, table.final
     if final is rows:
         return NO_ROWS, NO_ROWS

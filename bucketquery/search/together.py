@@ -1,7 +1,8 @@
-"""Searches of many jobs in the combined tables of all jobs.
+"""Searches of many jobs in the combined tables.
 
-The tables of all jobs do not overlap in time, so in time order they are searched one after the other. In any other
-order the first matches of each are merged by their row keys, which are numbers and text of the combined tables.
+Combined tables do not overlap in time, so in time order they are searched one after the other. In any other
+order by one column of numbers, candidates of all tables are sorted once. In other orders, and for deep pages, the first
+matches of each table are merged by their row keys, which are numbers and text of the combined tables.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,9 +33,7 @@ from bucketquery.value_index.value_index import sort_keys_of
 #: The types of columns by which combined tables can be sorted. Columns of other types may lack the mask of a missing
 #: value, which comes last.
 _SORTABLE: Final = frozenset({Type.TIMESTAMP, Type.UNSIGNED, Type.DOUBLE, Type.KEYWORD})
-
-
-#: No score is greater in most indexes; if many are, a deep page by score only takes longer.
+#: The bisection starts here. Most indexes have no greater score; if many are greater, a deep page takes longer.
 _HIGH_SCORE: Final = 128.0
 #: The most steps of the bisection for the first score of a deep page.
 _MOST_STEPS: Final = 24
@@ -196,8 +195,7 @@ class Together(NamedTuple):
     def _before_page(self, parts: Sequence[Table], asked: ResolvedQuery, shortcuts: Shortcuts) -> tuple[list[int], int]:
         """For each table a number of matches that come before a page by descending score; and the compared rows.
 
-        Bisection finds a score that a few less than ``from_`` matches have or exceed. A step
-        takes some microseconds for each table.
+        Bisection finds a score that slightly fewer than ``from_`` matches reach. A step takes microseconds a table.
         """
         # A threshold beyond the upper bound of a band would have no matches.
         low = max(0.0, asked.threshold or 0.0)

@@ -1,7 +1,7 @@
-"""Edits of the tables that have the results of all jobs.
+"""Edits of combined tables.
 
-Such a table is an ordinary one, and `Table` makes most of its edits. These are the others: what a reader works in for
-itself, deletes by identity or by job, and moves from one table to the next.
+A combined table is an ordinary one, and `Table` makes most of its edits. This module makes the others: edits by a
+reader for itself, deletes by identity or by job, and moves from one table to the next.
 """
 
 from collections.abc import Iterable, Sequence
@@ -131,7 +131,8 @@ def slice_of(segment: Segment, first: int, stop: int) -> Segment:
 def relabelled(table: Table, name: str, moved: UInt32s, no_label: int) -> Table:
     """A table with other labels in the same order; all other arrays are shared. O(n) for the one column.
 
-    If the job of a deleted row has no label any more, the rows would be out of order, so they are copied without it.
+    If a deleted row has a label that no job has, its new label would be out of order. So the rows are copied without
+    deleted ones.
 
     Args:
         table: the table.
@@ -177,7 +178,7 @@ def index_keys(table: Table) -> Sequence[IndexKey]:
 
 
 def make_indexes(table: Table, keys: Iterable[IndexKey]) -> None:
-    """Make the value indexes of a base that nobody has seen yet, so that no reader has to: O(n) for each that it lacks.
+    """Make value indexes of a base that no reader has seen yet, so that readers need not: O(n) for each that it lacks.
 
     They go into a cache of its own. Other segments would see those of a write that fails.
     """

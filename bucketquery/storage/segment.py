@@ -177,7 +177,7 @@ class Segment:
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
-        # They include the rows just appended. If they did not, a large batch would leave them too far behind.
+        # Value indexes are extended to the rows just appended, or a large batch would leave them too far behind.
         indexes = None if self._indexes is None else self._indexes.maintained(columns, length)
         return Segment(self.schema, length, columns, present, dictionaries, lists, indexes, self.sizes)
 

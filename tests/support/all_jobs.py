@@ -29,7 +29,8 @@ def of_parts(schema: Schema, parts: Sequence[Table], labels: JobLabels) -> AllJo
     """Combined tables with these parts, of any number."""
     made = AllJobs.__new__(AllJobs)
     made.schema, made.labels, made.parts = schema, labels, tuple(parts)
-    made.boundary, made.old, made.recent = FIRST_MS, Table.empty(schema), parts[-1] if parts else Table.empty(schema)
+    made.recent_start, made.old = FIRST_MS, Table.empty(schema)
+    made.recent = parts[-1] if parts else made.old
     return made
 
 

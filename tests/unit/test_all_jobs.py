@@ -555,7 +555,7 @@ def test_an_append_of_older_results_is_in_place(monkeypatch: pytest.MonkeyPatch)
     index = ResultsIndex()
     index.upsert(buckets(0, 300, "db", "web"))
     old = asked(index).old.base
-    index.upsert(buckets(300, 340, "db", "web"))
+    index.upsert(buckets(300, 320, "db", "web"))
     grown = asked(index).old.base
     assert grown.length > old.length
     assert address(grown.columns["timestamp"]) == address(old.columns["timestamp"])

@@ -108,7 +108,7 @@ def test_ids_are_sorted_once_for_each_set_of_jobs() -> None:
 
 FAULTS: list[Callable[[Catalog], Any]] = [
     lambda found: setattr(found, "ids", [JOB, "other"]),
-    lambda found: setattr(found, "_groups", (*found._groups[1:], found._groups[0])),
+    lambda found: setattr(found, "_shard_groups", (*found._shard_groups[1:], found._shard_groups[0])),
     lambda found: next(shard for shard in found._shards() if JOB in shard).update({JOB: Job("db")}),
     lambda found: next(iter(found)).tables.update(record=table([bucket(0)])),  # type: ignore[attr-defined] # a dict at run time
     lambda found: next(iter(found)).tables["bucket"].rows.base.columns["timestamp"].__setitem__(0, 99**6),

@@ -58,7 +58,7 @@ def test_an_influencer_of_base_and_head_has_one_number(monkeypatch: pytest.Monke
     numbers, count = found.page(0, 9, by_sum=True)
     assert count == 4
     assert [found.pair(number)[1] for number in numbers] == ["c", "b", "d", "a"]
-    facts = found.facts(numbers)
+    facts = found.whole_scores(numbers)
     assert facts.sums.tolist() == [2.0, 1.0, 1.0, 0.0]
     assert facts.counts.tolist() == [1, 2, 1, 1]
 
