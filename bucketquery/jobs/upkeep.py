@@ -2,8 +2,8 @@
 
 The first reader of a kind starts a chain at its catalogue and reads all jobs. Each later commit adds itself to
 the chain. The writer works the commits into the tables from time to time, before it publishes. A reader works in the
-few that remain, and the next reader goes on from its tables. All of this is part of a catalogue, so a failed write leaves no trace, and
-older catalogues stay as they are.
+few that remain, and the next reader goes on from its tables. All of this is part of a catalogue, so a failed write
+leaves no trace, and older catalogues stay as they are.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence

@@ -1,7 +1,7 @@
 """Searches of many jobs in the combined tables.
 
-Combined tables do not overlap in time, so in time order they are searched one after the other. In any other
-order by one column of numbers, candidates of all tables are sorted once. In other orders, and for deep pages, the first
+Combined tables do not overlap in time, so in time order they are searched one after the other. In the order of one
+column of numbers, the candidates of all tables are sorted once. In any other order, and for a deep page, the first
 matches of each table are merged by their row keys, which are numbers and text of the combined tables.
 """
 
