@@ -75,8 +75,17 @@ def lower_bound(columns: Sequence[Array], keys: Sequence[Array]) -> Int64s:
     if not len(unresolved):
         return low
     unresolved = unresolved[_less(columns, low[unresolved], keys, unresolved)]
+    if not len(unresolved):
+        return low
+    wanted = keys[0][unresolved]
     high = low.copy()
-    high[unresolved] = columns[0].searchsorted(keys[0][unresolved], "right")
+    high[unresolved] = columns[0].searchsorted(wanted, "right")
+    # Rows that are written together often share their instant. Then the other columns are searched without rounds.
+    if wanted[0] == wanted[-1] and (wanted == wanted[0]).all():
+        start, stop = low.item(unresolved[0]), high.item(unresolved[0])
+        others = [key[unresolved] for key in keys[1:]]
+        low[unresolved] = lower_bound([column[start:stop] for column in columns[1:]], others) + start
+        return low
     low[unresolved] += 1
     while len(unresolved := unresolved[low[unresolved] < high[unresolved]]):
         # Each round halves the rows where a key may belong.

@@ -2,8 +2,8 @@
 
 The first reader of a kind starts a chain at its catalogue and reads all jobs. Each later commit adds itself to
 the chain. The writer works the commits into the tables from time to time, before it publishes. A reader works in the
-few that remain, for its catalogue only. All of this is part of a catalogue, so a failed write leaves no trace, and
-older catalogues stay as they are.
+few that remain, and the next reader goes on from its tables. All of this is part of a catalogue, so a failed write
+leaves no trace, and older catalogues stay as they are.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -43,6 +43,18 @@ class Made(NamedTuple):
     weight: int
 
 
+class Overlaid(NamedTuple):
+    """The combined tables at a commit, made by a reader from those of an earlier one.
+
+    Attributes:
+        number: the number of the commit in its chain.
+        results: the combined tables.
+    """
+
+    number: int
+    results: AllJobs
+
+
 class Chain:
     """The values that the commits of a chain share.
 
@@ -51,16 +63,19 @@ class Chain:
         unasked: the number of rows that the writer has worked in since a reader last asked.
         made: the combined tables that the commits of the chain follow; None until its first reader has made them. If
             two readers make them, either may be stored.
+        overlaid: the combined tables that a reader has made of these for a later commit. The next reader works in only
+            the commits after it. None if no reader has made any. Any reader may set it.
         is_asked: whether a reader has asked since the chain began. Any reader may set it.
         limit: a commit of single rows only adds itself to the chain if its weight is less.
     """
 
-    __slots__ = ("is_asked", "limit", "made", "sizes", "unasked")
+    __slots__ = ("is_asked", "limit", "made", "overlaid", "sizes", "unasked")
 
     def __init__(self, sizes: Sizes, unasked: int = 0) -> None:
         self.sizes = sizes
         self.unasked = unasked
         self.made: Made | None = None
+        self.overlaid: Overlaid | None = None
         self.is_asked = False
         self.limit = sizes.pending_rows
 
@@ -90,7 +105,7 @@ def results_at(
         ids: returns their ids, in order; it is called if the jobs are read.
 
     O(n log n) for n results if no reader has made the tables of the chain yet, or if they are newer than the catalogue.
-    In any other case O(k log n) for k changed rows.
+    In any other case O(k log n + h) for k rows changed since a reader last asked, and heads of h rows.
     """
     chain: Chain = commit.chain
     chain.is_asked = True
@@ -106,10 +121,21 @@ def results_at(
         return results
     if made.results is None or made.number == commit.number:
         return made.results
+    known = chain.overlaid
+    if known is not None and known.number <= commit.number:
+        number, results = known
+    else:
+        number, results = made.number, made.results
+    if number == commit.number:
+        return results
     try:
-        return made.results.overlaid(between(made.number, commit))
+        results = results.overlaid(between(number, commit))
     except SpanTooLong:
         return None
+    if known is None or known.number < commit.number:
+        # If two readers do this at the same time, either may come last.
+        chain.overlaid = Overlaid(commit.number, results)
+    return results
 
 
 def continued(pending: Pending, written: CommitChanges, ids: Collection[str], gone: str | None = None) -> Pending:
@@ -209,7 +235,8 @@ def nbytes(pending: Pending, own: Iterable[AllJobs | None]) -> int:
         pending: the pending commits of the catalogue.
         own: the combined tables that its readers have made.
     """
-    made = [commit.chain.made for commit in pending.copy().values()]
+    chains = [commit.chain for commit in pending.copy().values()]
+    made = [each for chain in chains for each in (chain.made, chain.overlaid)]
     found = [*own, *(each.results for each in made if each is not None)]
     sizes: dict[int, int] = {}
     for results in found:

@@ -115,6 +115,9 @@ class Sizes:
         return max(self.recent_rows, old_rows // self.old_per_recent)
 
 
+#: The head of a combined table may hold N times as many rows as that of a job beside a small base.
+_HEADS: Final = 4
+
 #: The sizes found by measurement.
 DEFAULT_SIZES: Final = Sizes()
 
@@ -123,13 +126,15 @@ DEFAULT_SIZES: Final = Sizes()
 def sizes_of_all_jobs(sizes: Sizes) -> Sizes:
     """The sizes of combined tables, in an index with these sizes.
 
-    They allow larger heads and more deleted rows, because a compaction copies the results of all jobs. They never write
-    row by row. Each `Sizes` has one such value, so that segments can be compared by it.
+    They allow larger heads and more deleted rows, because a compaction copies the results of all jobs and makes a value
+    index: 6 ms for the newest results of 10^5 jobs. They never write row by row. Each `Sizes` has one such value, so
+    that segments can be compared by it.
     """
     return replace(
         sizes,
         rows_one_by_one=0,
         packed_rows=0,
+        head_rows=_HEADS * sizes.head_rows,
         base_rows_per_head_row=sizes.old_per_head_row,
         base_rows_per_deleted_row=sizes.old_per_deleted_row,
     )

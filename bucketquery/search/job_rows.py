@@ -80,6 +80,13 @@ class JobRows:
         if order is not None:
             self._groups, self._order = self._some(order)
 
+    @classmethod
+    def arranged(cls, catalog: Catalog, schema: Schema, groups: Sequence[Group], order: Int64s) -> "JobRows":
+        """All rows of some groups; ``order`` leaves out none."""
+        rows = cls(catalog, schema, groups)
+        rows._order = order
+        return rows
+
     def _some(self, order: Int64s) -> tuple[Sequence[Group], Int64s | None]:
         """The groups and the order with some rows only, given by their numbers across all groups."""
         if len(self._groups) == 1:
@@ -115,6 +122,10 @@ class JobRows:
     @once
     def job_ids(self) -> tuple[str, ...]:
         """The job of each row."""
+        labels_of = self._groups[0].jobs
+        if isinstance(labels_of, JobLabels):
+            # All groups have the same labels.
+            return tuple(labels_of.ids(self._concatenated(lambda rows: rows.column(JOB_LABEL))))
         job_ids: list[str] = []
         for group in self._groups:
             job_ids += group.job_ids()
@@ -164,8 +175,9 @@ class JobRows:
     def _is_concatenated(self) -> bool:
         """Whether columns are read from the tables of the jobs without copies of single rows."""
         groups = self._groups
-        is_few = len(groups) == 1 or len(self) >= _CONCATENATED_FROM * len(groups)
-        return is_few and not groups[0].is_combined
+        if groups[0].is_combined:
+            return False
+        return len(groups) == 1 or len(self) >= _CONCATENATED_FROM * len(groups)
 
     @once
     def _source(self) -> "AnyRows":

@@ -70,9 +70,9 @@ class Order:
     job_leads: bool
 
     @classmethod
-    def of(cls, resolved: ResolvedQuery) -> "Order":
-        """The order of a query; one value for all queries with the same order."""
-        return _order((resolved.schema, resolved.order_by, resolved.desc, resolved.by_job))
+    def of(cls, resolved: ResolvedQuery, schema: Schema | None = None) -> "Order":
+        """The order of a query in a schema, default its own; one value for all queries with the same order."""
+        return _order((schema or resolved.schema, resolved.order_by, resolved.desc, resolved.by_job))
 
     @property
     def lead(self) -> str:
@@ -272,7 +272,7 @@ def ranked_between(sort_keys: Array, first: int, last: int) -> tuple[Bools, int]
 
 def is_of_numbers(view: View, name: str) -> bool:
     """Whether a column holds numbers and has no mask, in base and head."""
-    return view.base.is_of_numbers(name) and view.head.is_of_numbers(name)
+    return view.base.is_of_numbers(name) and (not view.head.length or view.head.is_of_numbers(name))
 
 
 def _at(column: ColumnValues, positions: Int64s) -> ColumnValues:

@@ -125,28 +125,54 @@ def _by_plan(
     return found, count, plan.explain(rows_read + read)
 
 
+def first_candidates(matches: Matches, order: Order, need: int) -> tuple[BaseRows, int]:
+    """Rows of the base, ascending, that include all of the first ``need`` matches that lie there.
+
+    Args:
+        matches: the matches, at least ``need``.
+        order: an order that time does not lead.
+        need: the number of wanted matches, at least one.
+
+    Returns:
+        The rows, which all match, and the number of rows read for them.
+    """
+    rows_read = 0
+    plan = choose(matches, order, need)
+    rows, read = _read(plan, matches, order, need)
+    while rows is None:
+        rows_read += read
+        plan = choose(matches, order, need, plan)
+        rows, read = _read(plan, matches, order, need)
+    return rows, rows_read + read
+
+
 def _carry_out(plan: Plan, matches: Matches, order: Order, first: int, need: int) -> tuple[BaseRows | None, int]:
     """The matches ``[first, need)`` in order, or None if the plan finds too few; and how many rows it read."""
-    view, desc = matches.window.view, order.desc
     if plan.access == "instants":
-        rows, rows_read = up_to_the_last_instant(matches, need, desc=desc)
-        return order.first(view, rows, need)[first:], rows_read
+        rows, rows_read = up_to_the_last_instant(matches, need, desc=order.desc)
+        return order.first(matches.window.view, rows, need)[first:], rows_read
+    found, rows_read = _read(plan, matches, order, need)
+    return (None if found is None else among_rows(matches, order, found, matches.head, first, need)), rows_read
+
+
+def _read(plan: Plan, matches: Matches, order: Order, need: int) -> tuple[BaseRows | None, int]:
+    """The matches of the base that a plan reads, ascending, or None if they are too few; and how many rows it read."""
+    desc = order.desc
     if plan.access == "all":
         rows, compared = matches.first(matches.matched, desc=False)
         # A row that is compared for the count and again here is added once. With block counts the count compares few.
-        rows_read = matches.matched + max(0, compared - matches.rows_read)
+        return rows, matches.matched + max(0, compared - matches.rows_read)
+    if plan.access == "level":
+        rows, rows_read = (matches.alive if plan.all_match else matches.among)(plan.rows), plan.compared
     else:
-        if plan.access == "level":
-            rows, rows_read = (matches.alive if plan.all_match else matches.among)(plan.rows), plan.compared
-        else:
-            rows, rows_read = with_value(plan, matches, need, desc=desc)
-        if len(rows) < need:
-            return None, rows_read
-        stop = matches.window.base.stop
-        if plan.stop < stop:
-            rows = np.concatenate((rows, matches.among(np.arange(plan.stop, stop))))
-            rows_read += stop - plan.stop
-    return among_rows(matches, order, rows, matches.head, first, need), rows_read
+        rows, rows_read = with_value(plan, matches, need, desc=desc)
+    if len(rows) < need:
+        return None, rows_read
+    stop = matches.window.base.stop
+    if plan.stop < stop:
+        rows = np.concatenate((rows, matches.among(np.arange(plan.stop, stop))))
+        rows_read += stop - plan.stop
+    return rows, rows_read
 
 
 def among_rows(  # noqa: PLR0917 - rows and ranks belong together

@@ -1,27 +1,34 @@
 """Searches of many jobs in the combined tables.
 
-Combined tables do not overlap in time, so in time order they are searched one after the other. In any other
-order the first matches of each are merged by their row keys, which are numbers and text of the combined tables.
+Combined tables do not overlap in time, so in time order they are searched one after the other. In the order of one
+column of numbers, the candidates of all tables are sorted once. In any other order, and for a deep page, the first
+matches of each table are merged by their row keys, which are numbers and text of the combined tables.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from bucketquery.arrays.ranking import best
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.model.schema import JOB_LABEL, Int64s, Type, UInt32s
+from bucketquery.model.schema import JOB_LABEL, Array, Int64s, Schema, Type, UInt32s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.job_by_job import Found, merge
 from bucketquery.search.job_rows import Group, JobRows
 from bucketquery.search.label_filter import LabelFilter
-from bucketquery.search.order import Order
+from bucketquery.search.order import Order, is_of_numbers
 from bucketquery.search.row_key import Boundary, RowKey, completed
-from bucketquery.search.search import scan, search
+from bucketquery.search.search import first_candidates, scan, search
 from bucketquery.search.shortcuts import Shortcuts
+from bucketquery.search.threshold import Matches
+from bucketquery.search.window import Window
+from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
+from bucketquery.storage.view import View
+from bucketquery.value_index.value_index import sort_keys_of
 
 #: The types of columns by which combined tables can be sorted. Columns of other types may lack the mask of a missing
 #: value, which comes last.
@@ -30,6 +37,38 @@ _SORTABLE: Final = frozenset({Type.TIMESTAMP, Type.UNSIGNED, Type.DOUBLE, Type.K
 _HIGH_SCORE: Final = 128.0
 #: The most steps of the bisection for the first score of a deep page.
 _MOST_STEPS: Final = 24
+
+
+class Candidates(NamedTuple):
+    """Rows of one combined table, among which are all of its rows on a page.
+
+    Attributes:
+        view: the view of the rows.
+        rows: the rows in identity order, as the view numbers them.
+        sort_keys: their sort keys.
+        head: rows of the head by their numbers there, ascending; they are not among ``rows`` yet.
+    """
+
+    view: View
+    rows: Array
+    sort_keys: Array
+    head: Int64s
+
+    def with_head(self, lead: str, least: Any, *, desc: bool) -> "Candidates":
+        """These rows and those of the head whose sort key in the column ``lead`` is not less than ``least``.
+
+        All rows of the head if ``least`` is None. Rows of the head without a value are among them.
+        """
+        view, head = self.view, self.head
+        sort_keys = sort_keys_of(view.head.columns[lead][head], desc=desc)
+        if least is not None:
+            enters = ~(sort_keys < least)
+            head, sort_keys = head[enters], sort_keys[enters]
+        if not len(head):
+            return self
+        places = self.rows.searchsorted(view.places_of(head))
+        rows = np.insert(self.rows, places, head + view.base.length)
+        return Candidates(view, rows, np.insert(self.sort_keys, places, sort_keys), head)
 
 
 class Together(NamedTuple):
@@ -54,10 +93,15 @@ class Together(NamedTuple):
 
     def search(self, resolved: ResolvedQuery, shortcuts: Shortcuts) -> Found:
         """The page of a query in an order that `can_order` allows: one search for each table."""
+        order = Order.of(resolved, self.all_jobs.schema)
+        parts = self._parts(resolved, order)
+        is_merged = not (order.leads_by_time or len(parts) == 1)
+        if is_merged and not (resolved.from_ > shortcuts.deep_from and shortcuts.deep):
+            found = self._first_of_numbers(parts, resolved, order, shortcuts)
+            if found is not None:
+                return found
         asked = resolved._replace(schema=self.all_jobs.schema)
-        order = Order.of(asked)
-        parts = self._parts(asked, order)
-        if not (order.leads_by_time or len(parts) == 1):
+        if is_merged:
             return self._merged(parts, asked, order, shortcuts)
         groups: list[Group] = []
         matched = rows_read = 0
@@ -69,6 +113,65 @@ class Together(NamedTuple):
                 groups.append(Group(rows, self.all_jobs.labels))
             asked = asked._replace(from_=max(0, asked.from_ - own), size=asked.size - len(rows))
         return Found(JobRows(self.catalog, resolved.schema, groups), matched, rows_read)
+
+    def _first_of_numbers(
+        self, parts: Sequence[Table], resolved: ResolvedQuery, order: Order, shortcuts: Shortcuts
+    ) -> Found | None:
+        """The result of `_merged`, found faster; None unless the order has one column, of numbers that all rows have.
+
+        Identities break ties, and the tables do not overlap in time. So the tables, one behind the other, are in the
+        order of ties, and the candidates of all of them are sorted once.
+        """
+        views = [part.final if resolved.exclude_interim else part.rows for part in parts]
+        lead, desc = order.lead, order.desc
+        if len(order.within) > 1 or not all(is_of_numbers(view, lead) for view in views):
+            return None
+        first, last = resolved.from_, resolved.from_ + resolved.size
+        some: list[Candidates] = []
+        matched = rows_read = 0
+        for view in views:
+            window = Window.of(view, resolved.start, resolved.end)
+            matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, self.jobs)
+            own = matches.matched
+            matched += own
+            rows_read += matches.rows_read
+            if own and resolved.size:
+                rows, read = first_candidates(matches, order, min(last, own))
+                rows_read += read
+                sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=desc)
+                some.append(Candidates(view, rows, sort_keys, matches.head))
+        if first >= min(last, matched):
+            return Found(JobRows(self.catalog, resolved.schema, ()), matched, rows_read)
+        sort_keys = some[0].sort_keys if len(some) == 1 else np.concatenate([each.sort_keys for each in some])
+        if any(len(each.head) for each in some):
+            # Most rows of a head come behind the page.
+            place = len(sort_keys) - last
+            least = np.partition(sort_keys, place)[place] if place >= 0 else None
+            some = [each.with_head(lead, least, desc=desc) if len(each.head) else each for each in some]
+            sort_keys = np.concatenate([each.sort_keys for each in some])
+        if np.isnan(sort_keys.max()):
+            # The greatest of some numbers is NaN if any of them is: a row has no value.
+            return None
+        page = best(sort_keys, min(last, matched), desc=desc, few=shortcuts.few_sort_keys)[first:]
+        return Found(self._page(some, page, resolved.schema), matched, rows_read)
+
+    def _page(self, some: Sequence[Candidates], page: Int64s, schema: Schema) -> JobRows:
+        """The rows of a page, given in order by their numbers across some candidates."""
+        groups: list[Group] = []
+        places: list[Int64s] = []
+        start = 0
+        for view, rows, _, _ in some:
+            stop = start + len(rows)
+            own = ((page >= start) & (page < stop)).nonzero()[0]
+            if len(own):
+                groups.append(Group(Selection(view, rows[page[own] - start]), self.all_jobs.labels))
+                places.append(own)
+            start = stop
+        if len(groups) == 1:
+            return JobRows(self.catalog, schema, groups)
+        order = np.empty(len(page), dtype=np.int64)
+        order[np.concatenate(places)] = np.arange(len(page))
+        return JobRows.arranged(self.catalog, schema, groups, order)
 
     def _merged(self, parts: Sequence[Table], asked: ResolvedQuery, order: Order, shortcuts: Shortcuts) -> Found:
         """The page of a query in an order that time does not lead, from several tables."""

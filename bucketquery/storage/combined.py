@@ -33,15 +33,16 @@ def overlaid(table: Table, batch: Segment, gone: Segment) -> Table:
 
     O((k + h) log n) for k rows and a head of h rows, and O(d) for d deleted rows.
     """
-    deleted, head, parts = table.deleted, table.head, [part for part in (batch, gone) if part.length]
+    parts = [part for part in (batch, gone) if part.length]
+    if not parts:
+        return table
+    deleted, head = table.deleted, table.head
     stays = np.ones(head.length, dtype=np.bool_)
     for part in parts:
         found = table._find(part)
         if found.in_base.any():
             deleted = np.union1d(deleted, found.base_rows[found.in_base])
         stays[found.head_rows[found.in_head]] = False
-    if not parts:
-        return table
     head = pack(merge(head, stays.nonzero()[0], batch, np.arange(batch.length)))
     return Table(table.base, deleted, head, table._interim)
 

@@ -89,13 +89,13 @@ class Selection:
             rows, base = self.rows, self.view.base
             if isinstance(rows, slice):
                 rows = np.arange(*rows.indices(base.length), dtype=np.int64)
-            is_head = rows >= base.length
-            if is_head.any():
+            # Most tables have no head, and most pages no row of it.
+            is_head = rows >= base.length if self.view.head.length else None
+            if is_head is not None and is_head.any():
                 in_base, in_head = (~is_head).nonzero()[0], is_head.nonzero()[0]
                 parts = ((base, rows[in_base], in_base), (self.view.head, rows[in_head] - base.length, in_head))
                 parts = parts if len(in_base) else parts[1:]
             else:
-                # Most pages have no row of the head.
                 parts = ((base, rows, np.arange(len(rows))),)
             # Two readers may both split them, with the same result.
             self._parts = parts

@@ -34,7 +34,7 @@ class View:
     interim. Row ``r`` of the head has the number ``base.length + r``; a slice has only rows of the base.
     """
 
-    __slots__ = ("__dict__", "_has_deleted", "base", "deleted", "head", "length")
+    __slots__ = ("__dict__", "_has_deleted", "_has_read_places", "base", "deleted", "head", "length")
 
     def __init__(self, base: Segment, deleted: Int64s, head: Segment) -> None:
         self.base = base
@@ -43,6 +43,7 @@ class View:
         #: The number of rows that a search may see.
         self.length = base.length - len(deleted) + head.length
         self._has_deleted = len(deleted) > 0
+        self._has_read_places = False
 
     @once
     def timestamps(self) -> Int64s:
@@ -66,6 +67,14 @@ class View:
         The first read costs O(h log n).
         """
         return lower_bound(self.base.identities(), self.head.identities_in(self.base))
+
+    def places_of(self, rows: Int64s) -> Int64s:
+        """The `head_places` of some rows of the head. O(k log n) for k rows, and O(1) each from the second call on."""
+        if self._has_read_places:
+            return self.head_places[rows]
+        # Many views answer one search only. Two readers may both be the first.
+        self._has_read_places = True
+        return lower_bound(self.base.identities(), [column[rows] for column in self.head.identities_in(self.base)])
 
     @once
     def _head_ranks(self) -> Int64s:

@@ -3,7 +3,7 @@
 import gc
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -524,6 +524,48 @@ def test_a_long_chain_is_freed_without_recursion(monkeypatch: pytest.MonkeyPatch
     index.put_job("last")
     held = index.snapshot()
     del index, held
+
+
+def test_a_reader_goes_on_from_the_results_of_the_last_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It works in the commits since then. A reader of an older catalogue works in its own, and replaces nothing."""
+    shrink(monkeypatch, pending_rows=100)
+    index = filled()
+    numbers: list[int] = []
+    overlaid = AllJobs.overlaid
+
+    def counting(results: AllJobs, commits: Sequence[Any]) -> AllJobs:
+        numbers.append(len(commits))
+        return overlaid(results, commits)
+
+    monkeypatch.setattr(AllJobs, "overlaid", counting)
+    for row in range(30, 40):
+        index.upsert(buckets(row, row + 1, "db"))
+    older = index.snapshot()
+    index.upsert(buckets(0, 1, "db", anomaly_score=5.0))
+    assert_kept(index.snapshot(), "bucket")
+    newest = chain_of(index).overlaid
+    assert newest is not None
+    assert newest.results is asked(index)
+    index.upsert(buckets(40, 41, "db", "new"))
+    assert_kept(index.snapshot(), "bucket")
+    assert numbers == [11, 1]
+    newest = chain_of(index).overlaid
+    assert_kept(older, "bucket")
+    assert numbers == [11, 1, 10]
+    assert chain_of(index).overlaid is newest
+    # A copy of the newest catalogue has no results of its own, and finds those of the chain.
+    index.snapshot()._catalog._all_jobs.clear()
+    assert newest is not None
+    assert asked(index) is newest.results
+    index.upsert([bucket(50, job_id="long", bucket_span=2**32)])
+    assert index.snapshot()._catalog.all_jobs(BUCKET) is None
+    assert chain_of(index).overlaid is newest
+    index.delete_job("long")
+    index.delete_job("db")
+    index.upsert(buckets(0, 3, "db"))
+    index.upsert(buckets(60, 200, "db"))
+    assert_kept(index.snapshot(), "bucket")
+    assert chain_of(index).overlaid is None
 
 
 def test_bytes_count_each_array_once() -> None:

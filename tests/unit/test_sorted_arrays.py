@@ -70,6 +70,16 @@ def test_one_time_may_have_many_spans() -> None:
     assert lower_bound([times, spans], [np.array([4, 6]), np.array([7, 7])]).tolist() == [0, 1_000]
 
 
+def test_rows_of_one_instant_are_found_by_their_last_column() -> None:
+    """All keys have one time, or one time and one span, or some rows of two times."""
+    rows = sorted((time, span, label) for time in (5, 9) for span in (60, 300) for label in range(0, 40, 2))
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    some = [(5, 300, label) for label in (39, 7, 0, -1)], [(9, span, 11) for span in (300, 60, 1)]
+    for keys in (*some, some[0] + some[1]):
+        wanted = [np.array(column) for column in zip(*keys, strict=True)]
+        assert lower_bound(columns, wanted).tolist() == [sum(row < key for row in rows) for key in keys]
+
+
 def test_increasing_is_lexicographic() -> None:
     """Equal rows do not increase. A later column counts if the earlier ones are equal."""
     columns = [np.array([1, 1, 1, 2, 1]), np.array([1, 2, 2, 0, 9])]

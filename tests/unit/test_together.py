@@ -279,3 +279,40 @@ def test_records_are_merged_by_their_texts(monkeypatch: pytest.MonkeyPatch) -> N
     for sort in ("by_field_value", "record_score"):
         keys = index.search(RecordQuery(jobs=["a", "b"], sort=sort, desc=False)).keys()
         assert [key[4] for key in keys] == ["0"] * 6 + ["1"] * 6 + ["2"] * 6
+
+
+def test_candidates_of_all_parts_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts with a head, whose rows may be on the page, tie with it, or come behind it; no row key is compared."""
+    cut_all_jobs(monkeypatch, 5)
+    index = take(ResultsIndex(max_size=10**6), SIZES)
+    rng = Random(8)
+    index.upsert(
+        bucket(row, job_id=job_id, anomaly_score=float(rng.randrange(30))) for row in range(30) for job_id in JOBS
+    )
+    plain = replace(ALL_SHORTCUTS, combined=False, join=False)
+    query = BucketQuery(jobs=JOBS, sort="anomaly_score", size=20)
+    monkeypatch.setattr(together, "merge", None)
+    for score in (0.0, 29.0, 50.0):
+        index.upsert(
+            bucket(row, job_id=job_id, anomaly_score=score, is_interim=True)
+            for row in (2, 3, 29)
+            for job_id in JOBS[:3]
+        )
+        for desc in (False, True):
+            for fields in ({}, {"from_": 7}, {"size": 1_300}, {"start": 29 * STEP}, {"size": 0}, {"start": 10**15}):
+                asked_for = query.replace(desc=desc, **fields)
+                expected = index.snapshot()._with_shortcuts(plain).search(asked_for)
+                for _ in range(2):
+                    found = index.search(asked_for)
+                    assert (found.count, found.keys()) == (expected.count, expected.keys()), asked_for
+
+
+def test_rows_without_a_score_are_merged_by_row_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come last."""
+    cut_all_jobs(monkeypatch, 2)
+    index = take(ResultsIndex(), SIZES)
+    index.upsert(
+        bucket(row, job_id=job_id, anomaly_score=None if row % 2 else row * 1.0) for row in range(6) for job_id in "ab"
+    )
+    keys = index.search(BucketQuery(jobs=["a", "b"], sort="anomaly_score", desc=True)).keys()
+    assert [key[1] // STEP for key in keys] == [4, 4, 2, 2, 0, 0, 5, 5, 3, 3, 1, 1]
