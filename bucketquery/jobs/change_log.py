@@ -309,13 +309,7 @@ class ChangeLog:
 
     def _note(self, columns: ChangeColumns) -> None:
         """Remember for each job of some changes that they are dropped."""
-        dropped, sequences = self._dropped[0], columns.sequences
-        if not sequences.strides[0] and sequences.item(0) >= self.last_dropped:
-            # One array element for all changes: a batch. A dict of one value takes a tenth of the time of the others.
-            self.last_dropped = sequences.item(0)
-            dropped.update(dict.fromkeys(columns.jobs, self.last_dropped))
-            return
-        last = dict(columns.last_by_job())
+        dropped, last = self._dropped[0], columns.last_by_job()
         if min(last.values()) < self.last_dropped:
             # A part may hold later commits than the next one.
             last = {job_id: max(at, dropped.get(job_id, -1)) for job_id, at in last.items()}

@@ -64,7 +64,7 @@ class JobLabels:
 
     def labels(self, job_ids: Iterable[str]) -> UInt32s:
         """The labels of some ids, which all have one."""
-        return np.array([*map(self._label_of.__getitem__, job_ids)], dtype=np.uint32)
+        return np.fromiter(map(self._label_of.__getitem__, job_ids), dtype=np.uint32)
 
     def ids(self, labels: UInt32s) -> list[str]:
         """The ids of some labels. O(k log j) for k of j labels."""
