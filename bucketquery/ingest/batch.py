@@ -116,9 +116,17 @@ class JobCodes:
 
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
-        #: Whether no id has been repeated. In a batch of one result for each of many jobs, all ids are new, and `whole`
-        #: takes a third of the time.
-        self._are_distinct = True
+        #: The ids so far, in order, as long as none has been repeated. In a batch of one result for each of many jobs,
+        #: all ids are new: their codes are their positions, and `whole` takes a third of the time without a dict.
+        self._distinct: list[str] | None = []
+        self._seen: set[str] = set()
+
+    def _known(self) -> dict[str, int]:
+        """The codes, in a dict from now on."""
+        if self._distinct is not None:
+            self._codes = {job_id: code for code, job_id in enumerate(self._distinct)}
+            self._distinct, self._seen = None, set()
+        return self._codes
 
     def code(self, job_id: object) -> int:
         """The job's code.
@@ -129,15 +137,16 @@ class JobCodes:
         text = base_or_none(job_id)
         if type(text) is not str:
             raise Unfit(IS_REQUIRED if text is None else f"must be text, not {type(job_id).__name__}", job_id)
-        code = self._codes.get(text)
+        codes = self._known()
+        code = codes.get(text)
         if code is None:
             if not is_job_id(text):
                 raise Unfit(JOB_ID_RULE, job_id)
-            code = self._codes[text] = len(self._codes)
+            code = codes[text] = len(codes)
         return code
 
     def whole(self, job_ids: Sequence[object]) -> Int64s:
-        """The codes of many job ids, most of them repeated.
+        """The codes of many job ids.
 
         Raises:
             Unfit: one of them is not a valid job id.
@@ -145,23 +154,24 @@ class JobCodes:
         code: Callable[[Any], int] = self.code
         if set(map(type, job_ids)) <= {str}:
             texts = cast("Sequence[str]", job_ids)
-            if self._are_distinct and texts and are_job_ids(texts):
-                first = len(self._codes)
-                following = range(first, first + len(texts))
-                self._codes.update(zip(texts, following, strict=True))
-                if len(self._codes) == following.stop:
-                    return np.array(following, dtype=np.int64)
-                # Some ids were not new, so they have other codes now. The dict still has them in their order.
-                self._codes = {job_id: code for code, job_id in enumerate(self._codes)}
-            self._are_distinct = False
+            distinct, seen = self._distinct, self._seen
+            if distinct is not None and texts and are_job_ids(texts):
+                first = len(distinct)
+                stop = first + len(texts)
+                seen.update(texts)
+                if len(seen) == stop:
+                    distinct += texts
+                    return np.arange(first, stop)
+            codes = self._known()
             for job_id in dict.fromkeys(texts):
-                self.code(job_id)
-            code = self._codes.__getitem__
+                if job_id not in codes:
+                    self.code(job_id)
+            code = codes.__getitem__
         return np.fromiter(map(code, job_ids), dtype=np.int64, count=len(job_ids))
 
     def ids(self) -> list[str]:
         """The job ids in the order of their codes."""
-        return list(self._codes)
+        return list(self._codes) if self._distinct is None else self._distinct
 
 
 def assemble(chunks: Mapping[Kind, Sequence[Chunk]], job_ids: Sequence[str], skipped: Mapping[str, int]) -> Batch:
@@ -224,8 +234,10 @@ def _single(whole: Chunk, layout: Layout, records: bytes, job_ids: Sequence[str]
     """
     number, size = len(whole.jobs), layout.size
     rows: list[Any] = [layout] * (4 * number)
-    rows[::4] = [job_ids[code] for code in whole.jobs.tolist()]
-    rows[2::4] = [records[at : at + size] for at in range(0, number * size, size)]
+    # Each code occurs once, in order. So if there are no other codes, the ids are those of the rows.
+    rows[::4] = job_ids if len(job_ids) == number else [job_ids[code] for code in whole.jobs.tolist()]
+    # NumPy makes the records in half the time of slices.
+    rows[2::4] = np.frombuffer(records, dtype=np.dtype((np.void, size))).tolist()
     rows[3::4] = [EMPTY_MAPPING] * number
     for name, some in whole.lists.items():
         having, values = some.used()

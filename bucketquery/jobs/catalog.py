@@ -364,6 +364,12 @@ class Draft:
         copy = self.shards[at] = _Shard(self._catalog._shard_groups[at // _WIDTH][at % _WIDTH])
         return copy
 
+    def every_shard(self) -> list[dict[str, Stored]]:
+        """The copies of all shards, in order. They are made now: no shard may have one yet."""
+        copies = [*map(_Shard, self._catalog._shards())]
+        self.shards.update(enumerate(copies))
+        return [*copies]
+
     def get(self, job_id: str) -> Stored | None:
         """A job as it is stored, or None."""
         shard = self.shards.get(hash(job_id) % _SHARDS)

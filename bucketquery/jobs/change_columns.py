@@ -193,15 +193,18 @@ class ChangeColumns:
             found &= self.codes == code
         return found.nonzero()[0]
 
-    def last_by_job(self) -> Iterable[tuple[str, int]]:
+    def last_by_job(self) -> dict[str, int]:
         """The last commit of each job."""
         if self.codes is None:
             (job_id,) = self.jobs
-            return [(job_id, self.sequences.item(-1) if len(self.flags) else self.ranges[0].sequence)]
+            return {job_id: (self.sequences.item(-1) if len(self.flags) else self.ranges[0].sequence)}
+        if self.length == len(self.jobs) and not self.sequences.strides[0]:
+            # A batch with one change of each job; its sequences share one element.
+            return dict.fromkeys(self.jobs, self.sequences.item(0))
         last = np.zeros(len(self.jobs), dtype=np.int64)
         # If a code is repeated, the last of its values is stored.
         last[self.codes] = self.sequences
-        return zip(self.jobs, last.tolist(), strict=True)
+        return dict(zip(self.jobs, last.tolist(), strict=True))
 
     def within(self, kept: int) -> "ChangeColumns":
         """These changes, of one commit and job; if more than ``kept``, ranges and the changes at or above a floor."""

@@ -309,7 +309,7 @@ class ChangeLog:
 
     def _note(self, columns: ChangeColumns) -> None:
         """Remember for each job of some changes that they are dropped."""
-        dropped, last = self._dropped[0], dict(columns.last_by_job())
+        dropped, last = self._dropped[0], columns.last_by_job()
         if min(last.values()) < self.last_dropped:
             # A part may hold later commits than the next one.
             last = {job_id: max(at, dropped.get(job_id, -1)) for job_id, at in last.items()}

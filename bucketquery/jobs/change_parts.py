@@ -51,10 +51,12 @@ def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> Ch
     assert layout is not None, "buckets can be packed"
     schema = layout.schema
     job_ids = entries[::3]
-    jobs = {job_id: code for code, job_id in enumerate(dict.fromkeys(job_ids))}
+    # A large batch has most jobs once, so their codes are their places.
+    jobs = dict(zip(job_ids, range(len(job_ids)), strict=True))
     codes = None
+    if len(jobs) < len(job_ids):
+        jobs = {job_id: code for code, job_id in enumerate(jobs)}
     if len(jobs) == len(job_ids) > 1:
-        # A large batch has most jobs once.
         codes = np.arange(len(jobs), dtype=np.int32)
     elif len(jobs) > 1:
         codes = np.array([jobs[job_id] for job_id in job_ids], dtype=np.int32)

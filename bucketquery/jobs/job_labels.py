@@ -64,7 +64,7 @@ class JobLabels:
 
     def labels(self, job_ids: Iterable[str]) -> UInt32s:
         """The labels of some ids, which all have one."""
-        return np.array([*map(self._label_of.__getitem__, job_ids)], dtype=np.uint32)
+        return np.fromiter(map(self._label_of.__getitem__, job_ids), dtype=np.uint32)
 
     def known_labels(self, job_ids: Iterable[str]) -> UInt32s:
         """The labels of those of some ids that have one, in the order of the ids."""

@@ -4,7 +4,8 @@ A level is immutable to readers. The writer extends it behind the rows that read
 steps: a new level stores the correction, and its first reader applies it.
 """
 
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,22 @@ from bucketquery.arrays.sorted_arrays import find, held_nbytes, roomy, with_room
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
+
+
+class Later(NamedTuple):
+    """A level after later rows were added.
+
+    Attributes:
+        level: the level.
+        rows: those of the later rows that reach its edge.
+        sort_keys: their sort keys.
+        beyond: no other row has a greater sort key.
+    """
+
+    level: "Level"
+    rows: Int64s
+    sort_keys: Array
+    beyond: float
 
 
 class Level:
@@ -91,23 +108,30 @@ class Level:
         """
         return self._block_counts.counts(self.entries()[1], first, stop, edges)
 
-    def with_later(self, rows: Int64s, sort_keys: Array) -> "Level":
+    def with_later(self, rows: Int64s, sort_keys: Array, beyond: float = -inf) -> "Later":
         """This level and the later rows that reach its edge, which are written in place if there is room.
 
         Only one writer at a time may call this, and only for the newest level over these arrays.
 
+        Args:
+            rows: the rows after those of the level, ascending.
+            sort_keys: their sort keys.
+            beyond: the greatest sort key of later rows that are left out, because they do not reach a lower edge.
+
         Amortised O(k) for k rows.
         """
         below, least, enters = self._bounds(sort_keys)
+        below = max(below, beyond)
         number = int(np.count_nonzero(enters))
         if not number:
-            return self._next(below, least, self._used())
+            return Later(self._next(below, least, self._used()), rows[:0], sort_keys[:0], below)
         old_rows, old_sort_keys, length = self._used()
         capacity = roomy(len(old_rows), length + number)
         room, sort_key_room = with_room(old_rows, length, capacity), with_room(old_sort_keys, length, capacity)
-        sort_key_room[length : length + number] = sort_keys[enters]
-        room[length : length + number] = rows[enters]
-        return self._next(below, least, (room, sort_key_room, length + number))
+        rows, sort_keys = rows[enters], sort_keys[enters]
+        sort_key_room[length : length + number] = sort_keys
+        room[length : length + number] = rows
+        return Later(self._next(below, least, (room, sort_key_room, length + number)), rows, sort_keys, below)
 
     def _next(self, below: float, least: float, entries: tuple[Int32s, Array, int]) -> "Level":
         return Level(self.edge, below, least, entries, sizes=self._sizes, block_counts=self._block_counts)

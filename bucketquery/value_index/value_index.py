@@ -125,7 +125,11 @@ class ValueIndex:
         Complexity: O(k) amortised for k rows and each level.
         """
         rows = np.arange(self.covered, self.covered + len(sort_keys))
-        levels = [level.with_later(rows, sort_keys) for level in self.levels]
+        levels, entering, beyond = list[Level](), sort_keys, -math.inf
+        for level in self.levels:
+            # The rows that reach the edge of a level are among those that reach a lower one.
+            following, rows, entering, beyond = level.with_later(rows, entering, beyond)
+            levels.append(following)
         best = None if self.best is None else np.fmax.reduce(sort_keys, initial=self.best)
         return self._next(self.covered + len(sort_keys), sort_keys, best, levels, self.block_counts)
 

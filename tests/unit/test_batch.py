@@ -172,3 +172,19 @@ def test_one_result_of_each_job_is_a_single_row() -> None:
     assert found["web"].mask("event_count").tolist() == [False]
     assert len(assemble({"bucket": [chunk([0], [1], [2], [()])]}, ["db"], {}).rows) == 4
     assert not assemble({"bucket": [chunk([0, 1, 1], [1, 2, 3], [1, 1, 1], [()] * 3)]}, ["db", "web"], {}).rows
+
+
+def test_ids_of_chunks_without_repeats_have_their_positions_as_codes() -> None:
+    """From the first repeated or invalid id on, each id is looked up. Earlier ids keep their codes."""
+    codes = JobCodes()
+    assert codes.whole(["b", "a"]).tolist() == [0, 1]
+    assert codes.whole(["d", "c"]).tolist() == [2, 3]
+    assert codes.ids() == ["b", "a", "d", "c"]
+    assert codes.whole(["e", "a", "e"]).tolist() == [4, 1, 4]
+    assert codes.whole(["f", "b"]).tolist() == [5, 0]
+    assert codes.ids() == ["b", "a", "d", "c", "e", "f"]
+    refusing = JobCodes()
+    assert refusing.whole(["b"]).tolist() == [0]
+    with pytest.raises(Unfit):
+        refusing.whole(["c", "c*"])
+    assert refusing.code("b") == 0

@@ -28,20 +28,20 @@ def test_a_level_has_the_rows_at_or_above_its_edge(sort_keys: Array) -> None:
     found.check(sort_keys)
     assert len(found) == np.count_nonzero(sort_keys >= EDGE)
     later = sort_keys[:30]
-    grown = found.with_later(np.arange(200, 230), later)
+    grown = found.with_later(np.arange(200, 230), later).level
     grown.check(np.concatenate((sort_keys, later)))
     found.check(sort_keys)
 
 
 def test_a_cut_renumbers_the_rows(sort_keys: Array) -> None:
     """A level that is cut at the front keeps the room for later rows, and shares it with the level before the cut."""
-    grown = level_of(sort_keys).with_later(np.arange(200, 230), sort_keys[:30])
+    grown = level_of(sort_keys).with_later(np.arange(200, 230), sort_keys[:30]).level
     everything = np.concatenate((sort_keys, sort_keys[:30]))
     for low, high in ((0, None), (20, None), (0, 100), (20, 100)):
         found = grown.between_rows(low, high)
         assert found is not None
         found.check(everything[low:high])
-        added = found.with_later(np.array([len(everything[low:high])]), np.array([75.0]))
+        added = found.with_later(np.array([len(everything[low:high])]), np.array([75.0])).level
         assert len(added) == len(found) + 1
         shares = np.shares_memory(added.entries()[1], grown.entries()[1])
         assert shares is (high is None)

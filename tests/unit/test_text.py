@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery.model.text import brief, built_in_str, is_job_id, shortened, told_apart, visible
+from bucketquery.model.text import are_job_ids, brief, built_in_str, is_job_id, shortened, told_apart, visible
 
 
 class Text(str):
@@ -121,3 +121,10 @@ def test_other_dots_take_their_own_room() -> None:
 def test_long_texts_are_shown_by_their_differences(texts: list[str], shown: list[str]) -> None:
     """The beginning and the end that all have in common are left out, unless all texts are short."""
     assert told_apart(texts, 8) == shown
+
+
+@pytest.mark.parametrize("text", [*JOB_IDS, *(text for text in NO_JOB_IDS if type(text) is str), "a\u200b", "a\ue000"])
+def test_many_job_ids_are_judged_as_single_ones(text: str) -> None:
+    """At any place among valid ids."""
+    for texts in ([text], [text, "web"], ["web", text], ["web", text, "db"]):
+        assert are_job_ids(texts) == is_job_id(text)

@@ -296,7 +296,7 @@ def test_later_rows_are_written_in_place_if_there_is_room() -> None:
     newest, covered, moves = first, 400, 0
     while covered < 8_000:
         older = newest
-        newest = older.with_later(np.arange(covered, covered + 8), sort_keys[covered : covered + 8])
+        newest = older.with_later(np.arange(covered, covered + 8), sort_keys[covered : covered + 8]).level
         covered += 8
         assert len(newest) == len(older) + 2
         moves += not np.shares_memory(newest.entries()[0], older.entries()[0])
@@ -309,7 +309,7 @@ def test_later_rows_are_written_in_place_if_there_is_room() -> None:
 def test_later_rows_below_the_edge_raise_the_bound_of_the_rows_outside() -> None:
     """The level takes none of them, and does not serve a threshold that the greatest of them reaches."""
     (first, *_) = index_of(np.array([0.0] * 30 + [50.0] * 10)).levels
-    later = first.with_later(np.arange(40, 43), np.array([49.0, NAN, 20.0]))
+    later = first.with_later(np.arange(40, 43), np.array([49.0, NAN, 20.0])).level
     assert (first.below, later.below, later.least) == (0.0, 49.0, 50.0)
     assert np.shares_memory(first.entries()[0], later.entries()[0])
     assert len(later) == 10

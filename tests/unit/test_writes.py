@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from bucketquery.errors import InvalidDocument, UnknownJob
+from bucketquery.ingest.batch import ENTRIES
 from bucketquery.ingest.documents import read_documents
 from bucketquery.ingest.scores import read_scores
-from bucketquery.jobs.catalog import Catalog
+from bucketquery.jobs import writes
+from bucketquery.jobs.catalog import SHARDS, Catalog
+from bucketquery.jobs.job import Job
 from bucketquery.jobs.writes import Written, delete_all, delete_results, empty_tables, rescore, write_batch, write_row
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, SCHEMAS, Bools
@@ -372,3 +375,46 @@ def test_a_single_row_is_written_as_in_a_batch(before: list[Document]) -> None:
     assert {**one.jobs} == {**many.jobs}
     assert (len(one.jobs), len(many.jobs), many.jobs.get("none")) == (bool(one.jobs), bool(one.jobs), None)
     assert held(Catalog().with_jobs(one.jobs)) == held(Catalog().with_jobs(many.jobs))
+
+
+# ---- batches with a row for each of many jobs
+
+
+def of_many(row: int, *, first: int = 0, **fields: Any) -> list[Document]:
+    """A bucket for each of some more jobs than there are shards."""
+    return [bucket(row, job_id=f"job-{job}", **fields) for job in range(first, first + SHARDS + 50)]
+
+
+def many_histories() -> Iterable[list[Document]]:
+    """Batches in which most rows are new, and some are late, repeated, changed, of new jobs or with lists."""
+    yield of_many(1)
+    yield of_many(2, first=20)
+    mixed = of_many(3)
+    for job in range(0, len(mixed), 3):
+        mixed[job] = bucket(job % 5, job_id=f"job-{job}", anomaly_score=float(job % 2))
+    mixed[7] = bucket(4, job_id="job-7", bucket_influencers=BLAMED)
+    mixed[11] = bucket(2, job_id="job-11", bucket_span=SPAN_S + 1)
+    yield mixed
+    yield of_many(4, is_interim=True)
+    yield of_many(4)
+    yield of_many(4)
+
+
+def test_rows_of_many_jobs_are_written_as_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both loops give the same jobs, counts and changes, and also grow jobs out of the packed form."""
+    resize(monkeypatch, small_job_rows=3)
+    small = sizes()
+    fast = slow = Catalog(sizes=small)
+    for documents in many_histories():
+        batch = read_documents(documents, None)
+        assert len(batch.rows) >= ENTRIES * SHARDS
+        found = write_batch(fast, empty_tables(small), batch)
+        with monkeypatch.context() as patch:
+            patch.setattr(writes, "_MANY", len(batch.rows))
+            expected = write_batch(slow, empty_tables(small), batch)
+        assert (found.counts, found.rows, set(found.jobs)) == (expected.counts, expected.rows, set(expected.jobs))
+        fast, slow = applied(fast, found), applied(slow, expected)
+        assert held(fast) == held(slow)
+        for job_id, stored in slow.each_stored():
+            assert type(fast.stored(job_id)) is type(stored)
+            assert isinstance(stored, Job) or fast.stored(job_id) == stored
