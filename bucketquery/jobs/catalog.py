@@ -2,7 +2,6 @@
 
 The levels are the list of 32 shard groups, the lists of 32 shards in each, and the shards: 1,024 small dicts. A commit
 to one job copies one dict and two lists. So it takes one or two microseconds for any number of jobs.
-
 The dicts hold small jobs in the packed form of `small_jobs.py`; a reader gets each of them as a new `Job`.
 `all_jobs.py` has the combined tables.
 """
@@ -31,9 +30,8 @@ from bucketquery.storage.table import Table
 
 #: The number of shard groups, and of shards in each.
 _WIDTH: Final = 32
-_SHARDS: Final = _WIDTH * _WIDTH
-#: The hash of a job's id modulo this is the number of its shard.
-SHARDS: Final = _SHARDS
+#: The number of shards. The hash of a job's id modulo this is the number of its shard.
+SHARDS: Final = _WIDTH * _WIDTH
 _new: Final = object.__new__
 
 
@@ -94,7 +92,7 @@ class Catalog:
 
     def stored(self, job_id: str) -> Stored | None:
         """The job as it is stored, or None. It is the same object in each catalogue until a write changes the job."""
-        at = hash(job_id) % _SHARDS
+        at = hash(job_id) % SHARDS
         return self._shard_groups[at // _WIDTH][at % _WIDTH].get(job_id)
 
     def known(self, job_id: str, field: str) -> Job:
@@ -104,7 +102,7 @@ class Catalog:
             UnknownJob: no job has this id.
         """
         # This does not call `get`, because the call would double the time.
-        at = hash(job_id) % _SHARDS
+        at = hash(job_id) % SHARDS
         stored = self._shard_groups[at // _WIDTH][at % _WIDTH].get(job_id)
         if stored is None:
             raise unknown_job(job_id, field)
@@ -231,7 +229,7 @@ class Catalog:
         # Most commits change one job. This does not make a `Draft` or call `_following`: these take 1 us.
         ((job_id, job),) = jobs.items()
         shard_groups = [*self._shard_groups]
-        at = hash(job_id) % _SHARDS
+        at = hash(job_id) % SHARDS
         shards = [*shard_groups[at // _WIDTH]]
         shard_groups[at // _WIDTH] = shards
         shard = shards[at % _WIDTH] = _Shard(shards[at % _WIDTH])
@@ -281,7 +279,7 @@ class Catalog:
 
     def without(self, job_id: str) -> "Catalog":
         """This catalogue without one of its jobs; for the writer only. It copies the shard of the job."""
-        at = hash(job_id) % _SHARDS
+        at = hash(job_id) % SHARDS
         shard = _Shard(self._shard_groups[at // _WIDTH][at % _WIDTH])
         left = groups_of(shard.pop(job_id))
         names = self._known.names.changed(left, ()) if left else self._known.names
@@ -322,7 +320,7 @@ class Catalog:
             assert shard.totals[:4] == totals[:4], "the totals are those of other tables"
             for job_id, job in jobs.items():
                 assert job_id == job.job_id
-                assert hash(job_id) % _SHARDS == at
+                assert hash(job_id) % SHARDS == at
                 for kind, table in job.tables.items():
                     assert table.kind == kind
                     table.check()
@@ -330,8 +328,6 @@ class Catalog:
 
 #: The shard groups of a catalogue without jobs. All these catalogues share one shard, which is never changed.
 _NO_JOBS: Final[Sequence[Sequence[_Shard]]] = ((_Shard(),) * _WIDTH,) * _WIDTH
-
-
 #: The names of a catalogue whose jobs have no groups.
 _NO_NAMES: Final = GroupNames()
 
@@ -372,12 +368,12 @@ class Draft:
 
     def get(self, job_id: str) -> Stored | None:
         """A job as it is stored, or None."""
-        shard = self.shards.get(hash(job_id) % _SHARDS)
+        shard = self.shards.get(hash(job_id) % SHARDS)
         return self._catalog.stored(job_id) if shard is None else shard.get(job_id)
 
     def put(self, job_id: str, job: Stored) -> None:
         """Add or replace a job."""
-        at = hash(job_id) % _SHARDS
+        at = hash(job_id) % SHARDS
         (self.shards.get(at) or self.shard(at))[job_id] = job
 
     def finish(self, jobs: Mapping[str, Stored], written: CommitChanges | None = None) -> Catalog:
