@@ -13,7 +13,7 @@ from bucketquery.jobs.job import Job
 from bucketquery.results.commit import Commit
 from support.helpers import JOB, bucket, table
 
-SHARDS = catalogs._SHARDS
+SHARDS = catalogs.SHARDS
 
 
 def jobs(*job_ids: str) -> dict[str, Job]:
