@@ -27,4 +27,4 @@ def test_a_change_copies_few_dicts() -> None:
     changed = names.changed(("7",), ("new",))
     pairs = zip(names._shards, changed._shards, strict=True)
     assert 1 <= sum(one is not other for one, other in pairs) <= 2
-    assert len(names._shards) == group_names.SHARDS
+    assert len(names._shards) == group_names._SHARDS
