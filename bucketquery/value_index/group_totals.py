@@ -40,7 +40,7 @@ class Totals(NamedTuple):
             groups: the group of each row.
             scores: the score of each row; none is missing.
 
-        Complexity: O(n + g) for n rows and g groups.
+        O(n + g) for n rows and g groups.
 
         >>> totals = Totals.none(2)
         >>> totals.add(np.array([1, 1]), np.array([2.0, 3.0]))
@@ -80,7 +80,7 @@ class GroupTotals(NamedTuple):
                 missing.
             rows: the number of rows in a block.
 
-        Complexity: O(n + b g) for n rows, b blocks and g groups.
+        O(n + b g) for n rows, b blocks and g groups.
 
         >>> one = np.array([0, 0, 0]), np.array(["a"], dtype=object)
         >>> postings = Postings.of(one[0], one[0], one[1], one[1])
@@ -101,7 +101,7 @@ class GroupTotals(NamedTuple):
     def among(self, blocks: Int64s) -> Totals:
         """The totals of some blocks, ascending, at least one.
 
-        Complexity: O(b g) for b blocks and g groups.
+        O(b g) for b blocks and g groups.
         """
         # A slice is not copied.
         first, last = int(blocks[0]), int(blocks[-1])

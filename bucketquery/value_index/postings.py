@@ -93,7 +93,7 @@ class Postings:
 
         The groups in the last other postings are remembered, but do not keep these alive.
 
-        Complexity: O(1), and O(g) for the first call.
+        O(1), and O(g) for the first call.
         """
         known: tuple[ref[Postings], Int32s] | None = vars(self).get("_groups_in")
         if known is not None and known[0]() is other:
