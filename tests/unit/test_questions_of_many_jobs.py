@@ -93,6 +93,8 @@ def test_a_job_with_groups_gives_its_span() -> None:
     index.upsert(scored("a", 5, 80))
     (found,) = index.get_overall_buckets(job_id="_all")
     assert (found.bucket_span, found.overall_score) == (600, 80.0)
+    index.put_job("b", bucket_span=60)
+    assert index.snapshot()._catalog.given_spans.greatest == 600
 
 
 def test_combined_tables_may_be_off() -> None:
