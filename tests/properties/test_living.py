@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -673,7 +674,7 @@ def _every_write(reached: Reached, query: Query | None, since: int | None, **nam
                 )
             ]
             found += [(moment.sequence, listing({name: moment.stored[name]})[0]) for name in same]
-    return found
+    return sorted(found, key=itemgetter(0))
 
 
 def _after(change: Callable[[list[Any], Query, Mapping[str, Any]], Mapping[str, Any]]) -> dict[str, Any]:
