@@ -11,7 +11,7 @@ from support.kept_all_jobs import assert_kept, shrink
 from support.tiers import of_tier
 
 
-@pytest.mark.parametrize("seed", range(of_tier(30, 150)))
+@pytest.mark.parametrize("seed", range(of_tier(30, 100)))
 def test_after_writes_of_every_kind_the_results_are_those_of_the_jobs(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,7 +49,7 @@ def test_readers_beside_a_writer_have_the_results_of_their_commit(monkeypatch: p
     readers = [threading.Thread(target=read_until, args=(done, index, seed, errors)) for seed in range(3)]
     for reader in readers:
         reader.start()
-    for _ in range(of_tier(150, 500)):
+    for _ in range(of_tier(150, 300)):
         if not errors:
             history.step()
     done.set()

@@ -1,6 +1,6 @@
 """Index and reference agree about overall buckets, swimlanes, top influencers, counts by score, bands and selections.
 
-The seeded loop runs BUCKETQUERY_CASES cases (default 300, and 3,000 if BUCKETQUERY_TIER is `ci`) of BUCKETQUERY_SEED
+The seeded loop runs BUCKETQUERY_CASES cases (default 300, and 1,500 if BUCKETQUERY_TIER is `ci`) of BUCKETQUERY_SEED
 (default "0") for each way to search; the slow tier runs 50,000. A failure shows the seed that repeats it.
 """
 
@@ -19,7 +19,7 @@ from support.shortcuts import AS_THEY_ARE, WAYS, shortcuts_for, take
 from support.summary_cases import SEVERAL, Case, Table, answered, expected, play_cases
 from support.tiers import of_tier
 
-CASES = int(os.environ.get("BUCKETQUERY_CASES", str(of_tier(300, 3_000))))
+CASES = int(os.environ.get("BUCKETQUERY_CASES", str(of_tier(300, 1_500))))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 LOOP = "tests/properties/test_summaries.py::test_seeded_cases_are_answered_alike"
 

@@ -1,6 +1,6 @@
 """A query for many jobs gives the answers about each job, merged, after writes in any order and on older snapshots.
 
-BUCKETQUERY_CASES is the number of questions of each way to search (default 200, and 800 if BUCKETQUERY_TIER is `ci`);
+BUCKETQUERY_CASES is the number of questions of each way to search (default 200, and 500 if BUCKETQUERY_TIER is `ci`);
 the slow tier asks 50,000. BUCKETQUERY_SEED is another seed.
 """
 
@@ -22,7 +22,7 @@ from support.shortcuts import WAYS, shortcuts_for, take
 from support.strategies import Query, kind_of
 from support.tiers import of_tier
 
-CASES = int(os.environ.get("BUCKETQUERY_CASES", str(of_tier(200, 800))))
+CASES = int(os.environ.get("BUCKETQUERY_CASES", str(of_tier(200, 500))))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 #: The spans of a history. With a span of 2**32 seconds or more, no table holds the results of all jobs.
 SPANS = ((60,), (60, 300), (60, 300, 3_600), (60, 2**32))
@@ -162,7 +162,7 @@ def test_readers_beside_a_writer_see_whole_commits(way: str) -> None:
         history = new_history(way, f"threads-{SEED}", patch)
         for _ in range(10):
             history.step()
-        race(history, of_tier(60, 500))
+        race(history, of_tier(60, 250))
 
 
 def race(history: History, answers: int) -> None:
