@@ -320,7 +320,7 @@ class History:
     # ---- queries
 
     def thresholds(self) -> list[float]:
-        """Some thresholds, at times so many that scores are sorted to count them."""
+        """Some thresholds. One draw in ten has 90 more, so that scores are sorted to count them."""
         some = (0.0, -1.0, 3.0, 75.0, 50.0, 200.0, *self.rng.choices(self.asked, k=3))
         return [*self.rng.choices(some, k=3), *([float(at) for at in range(90)] if self.rng.random() < 0.1 else ())]
 
