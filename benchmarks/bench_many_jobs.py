@@ -135,7 +135,7 @@ def test_the_collector_is_on_if_asked_for() -> None:
 
 
 def test_writes_to_many_jobs_are_measured() -> None:
-    """Rates, a full collection, the bytes of the table of all results, and what it costs the writer."""
+    """Rates, a full collection, the bytes of the combined tables, and what it costs the writer."""
     rates, collections, weights = many_jobs.measure_writes(60, ONCE, PEERS)
     assert all(set(row) >= {"index"} for row in (*rates.values(), *collections.values()))
     assert weights["after questions"]["reported"] > 0

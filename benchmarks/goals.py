@@ -286,7 +286,7 @@ def _many_jobs(measured: Measured) -> list[Verdict]:
     return [
         _verdict("many jobs (F): one bucket for each known job", "300,000 documents a second", rates),
         _verdict("many jobs: a full collection of garbage", "at most 10 ms", collections),
-        _verdict("many jobs: the table of all results", "at most 34 bytes a row", weights),
+        _verdict("many jobs: the combined tables", "at most 34 bytes a row", weights),
         _unless_noisy(f"many jobs: a bucket for each, {words}", "at most 5 % more", batches),
         _unless_noisy(f"many jobs: a single bucket, {words}", "at most 5 µs more", singles),
     ]

@@ -1,4 +1,4 @@
-"""Writes to very many jobs (F): batches with a new bucket for each job, single buckets, and the table of all results.
+"""Writes to very many jobs (F): batches with a new bucket for each job, single buckets, and the combined tables.
 
 The garbage collector is on, as in a host: it takes more time than the writes if an index holds many objects for a job.
 The times are those of the process, because a batch is too long to find a core idle again and again.
@@ -44,7 +44,7 @@ def _ask(index: ResultsIndex, since: int) -> None:
 
 
 def measure_writes(jobs: int, effort: Effort, peers: Sequence[str]) -> tuple[Figures, Figures, Figures]:
-    """Documents a second; milliseconds of a full collection afterwards; and bytes a row of the table of all results.
+    """Documents a second; milliseconds of a full collection afterwards; and bytes a row of the combined tables.
 
     The rates are of new jobs and of known ones. The collection is that of the index alone: without it, it takes that
     much less. The bytes are those that questions over all jobs add.

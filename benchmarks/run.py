@@ -157,7 +157,7 @@ class Run:
         self.put("weights", size, "Memory", "bytes a bucket", measure)
 
     def many_jobs(self, jobs: int) -> None:
-        """Measure writes of very many jobs, what the table of all results costs, and the memory of a small job."""
+        """Measure writes of very many jobs, what the combined tables cost, and the memory of a small job."""
         others: dict[str, Figures] = {}
 
         def measure() -> Figures:
@@ -168,7 +168,7 @@ class Run:
         upkeep = partial(many_jobs.measure_upkeep, jobs, self.effort)
         title = "Writes while questions over all jobs are asked"
         self.put("all jobs writes", jobs, title, "µs a document", upkeep)
-        title = f"The table of all results, {jobs:,}"
+        title = f"The combined tables, {jobs:,}"
         self._results["all jobs weights", jobs] = Table(title, "bytes a row", others["weights"])
         title = f"A full collection of garbage, {jobs:,}"
         self._results["collections", jobs] = Table(title, "ms", others["collections"])
