@@ -13,9 +13,10 @@ from bucketquery.arrays.sorted_arrays import find
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.once import is_made, once
-from bucketquery.model.schema import INFLUENCER, JOB_LABEL, Array, Bools, Float64s, Int64s, UInt32s
+from bucketquery.model.schema import INFLUENCER, JOB_LABEL, Array, Bools, Float64s, Int64s
 from bucketquery.search.cells import maxima_between
-from bucketquery.search.job_lanes import LanePage, LaneWindow, all_jobs_if_many, wanted_labels
+from bucketquery.search.job_lanes import LanePage, LaneWindow, all_jobs_if_many
+from bucketquery.search.label_filter import LabelFilter, label_filter
 from bucketquery.search.lane_keys import ends_of, walk
 from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece
@@ -47,24 +48,24 @@ class InfluencerPiece(NamedTuple):
         piece: the piece.
         groups: the postings of its rows.
         numbers: the number of each group, -1 if it does not count; the last entry is for rows without a group.
-        wanted: the labels of the selected jobs, ascending; None: all rows count.
+        jobs: which rows are of selected jobs; None if all are.
     """
 
     piece: Piece
     groups: RowGroups
     numbers: Int64s
-    wanted: UInt32s | None
+    jobs: LabelFilter | None
 
     def keys(self, rows: slice | Array) -> Int64s:
         """The numbers of the influencers of some rows; -1 for a row that does not count."""
         keys = self.numbers[self.groups.postings.groups[self._own(rows)]]
-        if self.wanted is not None:
-            keys[~self._is_wanted(rows)] = -1
+        if self.jobs is not None:
+            keys[~self._is_selected(rows)] = -1
         return keys
 
-    def _is_wanted(self, rows: slice | Array) -> Bools:
-        assert self.wanted is not None
-        return find(self.wanted, self.piece.segment.column(JOB_LABEL)[rows])[0]
+    def _is_selected(self, rows: slice | Array) -> Bools:
+        assert self.jobs is not None
+        return self.jobs.mask(self.piece.segment.column(JOB_LABEL)[rows])
 
     def rows_of(self, group: int) -> Array:
         """The rows of a group that count, ascending."""
@@ -73,7 +74,7 @@ class InfluencerPiece(NamedTuple):
         if offset:
             rows = rows + np.int32(offset)
         rows = self.piece.alive(rows)
-        return rows if self.wanted is None else rows[self._is_wanted(rows)]
+        return rows if self.jobs is None else rows[self._is_selected(rows)]
 
     def totals(self) -> Totals:
         """The totals of each group, and at last those of the rows without a group.
@@ -86,7 +87,7 @@ class InfluencerPiece(NamedTuple):
         found = Totals.none(len(self.numbers))
         rows = rows_of_a_block(postings, sizes.rows_per_block, sizes.block_rows_per_group)
         first, stop = -(-piece.first // rows), piece.stop // rows
-        if self.wanted is None and not self.groups.offset and first < stop and piece.segment.may_have_value_indexes():
+        if self.jobs is None and not self.groups.offset and first < stop and piece.segment.may_have_value_indexes():
             blocks = np.arange(first, stop)
             cut = np.unique(piece.deleted // rows)
             whole = blocks[~find(cut, blocks)[0]]
@@ -102,9 +103,9 @@ class InfluencerPiece(NamedTuple):
     def groups_and_scores(self) -> tuple[Array, Float64s]:
         """The groups and scores of all rows of the selected jobs."""
         rows: slice | Array = self.piece.rows
-        if len(self.piece.deleted) or self.wanted is not None:
+        if len(self.piece.deleted) or self.jobs is not None:
             rows = self.piece.live_rows()
-            rows = rows if self.wanted is None else rows[self._is_wanted(rows)]
+            rows = rows if self.jobs is None else rows[self._is_selected(rows)]
         return self.groups.postings.groups[self._own(rows)], self.piece.scores(rows)
 
     def _own(self, rows: slice | Array) -> slice | Array:
@@ -115,7 +116,7 @@ class InfluencerPiece(NamedTuple):
     def mark(self, seen: Bools) -> None:
         """Mark the numbers of all influencers with a row that counts."""
         postings, offset, first, stop = self.groups
-        if self.wanted is not None or len(self.piece.deleted) or len(postings) > stop - first:
+        if self.jobs is not None or len(self.piece.deleted) or len(postings) > stop - first:
             keys = self.keys(self.piece.live_rows())
             seen[keys[keys >= 0]] = True
             return
@@ -140,12 +141,12 @@ class Influencers:
     Args:
         pieces: the pieces of their tables.
         field: the only name that counts; None: all.
-        wanted: the labels of the selected jobs, ascending; None: every row counts.
+        jobs: which rows are of selected jobs; None if all are.
         sizes: when each way to read them pays off.
     """
 
     def __init__(
-        self, pieces: Iterable[Piece], field: str | None, wanted: UInt32s | None = None, sizes: LaneSizes = LANE_SIZES
+        self, pieces: Iterable[Piece], field: str | None, jobs: LabelFilter | None = None, sizes: LaneSizes = LANE_SIZES
     ) -> None:
         self._sizes = sizes
         parts = [
@@ -158,7 +159,7 @@ class Influencers:
         self._others: list[tuple[str, str]] = []
         added: dict[tuple[str, str], int] = {}
         self._pieces = [
-            InfluencerPiece(piece, groups, self._numbers(groups, field, added), wanted) for piece, groups in parts
+            InfluencerPiece(piece, groups, self._numbers(groups, field, added), jobs) for piece, groups in parts
         ]
 
     def _numbers(self, groups: RowGroups, field: str | None, added: dict[tuple[str, str], int]) -> Int64s:
@@ -337,7 +338,7 @@ def influencers_of(catalog: Catalog, selected: SelectedJobs, window: LaneWindow,
     all_jobs = all_jobs_if_many(catalog, selected, INFLUENCER, window.sizes)
     if all_jobs is not None:
         pieces = [piece for table in all_jobs.parts for piece in window.pieces(table)]
-        return Influencers(pieces, field, wanted_labels(all_jobs, selected), window.sizes)
+        return Influencers(pieces, field, label_filter(selected, all_jobs.labels), window.sizes)
     tables = [job.tables.get(INFLUENCER.kind) for job_id in selected.ids if (job := catalog.get(job_id)) is not None]
     return Influencers(
         [piece for table in tables if table is not None for piece in window.pieces(table)], field, None, window.sizes

@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
-from bucketquery.model.schema import BUCKET, JOB_LABEL, Array, Float64s, Int64s, Schema, UInt32s
+from bucketquery.model.schema import BUCKET, JOB_LABEL, Array, Float64s, Int64s, Schema
 from bucketquery.search.cells import maxima
+from bucketquery.search.label_filter import LabelFilter, label_filter
 from bucketquery.search.lane_keys import all_best, ends_of, walk
 from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 from bucketquery.search.pieces import Piece, pieces_of
@@ -98,8 +98,8 @@ class LanesOfAllJobs:
         self._selected = selected
         self._window = window
         self._labels = all_jobs.labels
-        wanted = wanted_labels(all_jobs, selected)
-        self._pieces = [JobPiece(piece, wanted) for table in all_jobs.parts for piece in window.pieces(table)]
+        jobs = label_filter(selected, all_jobs.labels)
+        self._pieces = [JobPiece(piece, jobs) for table in all_jobs.parts for piece in window.pieces(table)]
 
     def ends(self) -> tuple[int, int] | None:
         """The timestamps of the first and of the last result; None if there is none."""
@@ -170,18 +170,18 @@ class JobPiece(NamedTuple):
 
     Attributes:
         piece: the piece.
-        wanted: the labels of the selected jobs, ascending; None: all.
+        jobs: which rows are of selected jobs; None if all are.
     """
 
     piece: Piece
-    wanted: UInt32s | None
+    jobs: LabelFilter | None
 
     def keys(self, rows: slice | Array) -> Int64s:
         """The labels of some rows; -1 for a job that is not selected."""
         labels = self.piece.segment.column(JOB_LABEL)[rows]
         keys = labels.astype(np.int64)
-        if self.wanted is not None:
-            keys[~find(self.wanted, labels)[0]] = -1
+        if self.jobs is not None:
+            keys[~self.jobs.mask(labels)] = -1
         return keys
 
 
@@ -193,13 +193,6 @@ class _OneLane(NamedTuple):
     def keys(self, rows: slice | Array) -> Int64s:
         assert not isinstance(rows, slice)
         return np.zeros(len(rows), dtype=np.int64)
-
-
-def wanted_labels(all_jobs: AllJobs, selected: SelectedJobs) -> UInt32s | None:
-    """The labels of the selected jobs in combined tables, ascending; None if all jobs are selected."""
-    if selected.is_all:
-        return None
-    return all_jobs.labels.known_labels(selected.ids)
 
 
 def all_jobs_if_many(catalog: Catalog, selected: SelectedJobs, schema: Schema, sizes: LaneSizes) -> AllJobs | None:

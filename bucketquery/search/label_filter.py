@@ -128,6 +128,11 @@ class LabelFilter:
         return int(np.count_nonzero(self.mask(labels)))
 
 
+def label_filter(selected: SelectedJobs, labels: JobLabels) -> LabelFilter | None:
+    """The filter of some jobs; None if all jobs are selected, since then every row passes."""
+    return None if selected.is_all else LabelFilter.of(selected, labels)
+
+
 def _first_label(labels: JobLabels, job_ids: Iterable[str]) -> int | None:
     """The label of the first id that has one."""
     return next((label for job_id in job_ids if (label := labels.label(job_id)) is not None), None)

@@ -17,7 +17,7 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
 from bucketquery.search.job_by_job import Found, search_each, search_each_after, tables_of
 from bucketquery.search.job_rows import Group, JobRows
-from bucketquery.search.label_filter import LabelFilter
+from bucketquery.search.label_filter import label_filter
 from bucketquery.search.plan import Explanation
 from bucketquery.search.row_key import RowKey
 from bucketquery.search.search import scan
@@ -160,9 +160,9 @@ def _together(
     if not shortcuts.combined or number < shortcuts.few_jobs or number * shortcuts.known_per_job < known:
         return None
     all_jobs = catalog.all_jobs(resolved.schema)
-    if all_jobs is None or selected.is_all:
-        return None if all_jobs is None else Together(catalog, all_jobs, None)
-    together = Together(catalog, all_jobs, None)
-    if number * shortcuts.rows_per_job < together.window_rows(resolved):
+    if all_jobs is None:
         return None
-    return together._replace(jobs=LabelFilter.of(selected, all_jobs.labels))
+    together = Together(catalog, all_jobs, label_filter(selected, all_jobs.labels))
+    if not selected.is_all and number * shortcuts.rows_per_job < together.window_rows(resolved):
+        return None
+    return together

@@ -15,10 +15,10 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import BUCKET, JOB_LABEL, Array, Bools, Float64s, Int64s
+from bucketquery.search.label_filter import LabelFilter, label_filter
 from bucketquery.search.slot_sources import (
     ROW_SIZES,
     RowSizes,
-    SelectedLabels,
     Source,
     interim_rows,
     of_selected,
@@ -60,20 +60,20 @@ class SlotRows:
     Args:
         sources: the tables: several of one job each, or the combined tables.
         ids: the ids of the jobs by their number; for combined tables, `AllJobs`, which has them by label.
-        labels: the labels of the selected jobs; None if all rows are of selected jobs.
+        jobs: which rows are of selected jobs; None if all are.
         window: the first instant, and the one behind the last; both begin a slot, or leave their side open.
         span: the length of a slot, ms.
         exclude_interim: whether interim buckets are left out.
         sizes: when each way pays off.
     """
 
-    __slots__ = ("_exclude_interim", "_ids", "_labels", "_sizes", "_sources", "_span", "_window", "views")
+    __slots__ = ("_exclude_interim", "_ids", "_jobs", "_sizes", "_sources", "_span", "_window", "views")
 
     def __init__(
         self,
         sources: Sequence[Source],
         ids: AllJobs | Sequence[str],
-        labels: SelectedLabels | None,
+        jobs: LabelFilter | None,
         window: tuple[int, int],
         span: int,
         *,
@@ -82,7 +82,7 @@ class SlotRows:
     ) -> None:
         self._sources = sources
         self._ids = ids
-        self._labels = labels
+        self._jobs = jobs
         self._window = window
         self._span = span
         self._exclude_interim = exclude_interim
@@ -105,8 +105,8 @@ class SlotRows:
             all_jobs = catalog.all_jobs(BUCKET)
             if serves(all_jobs, selected, sizes):
                 sources = [Source(table, None) for table in all_jobs.parts]
-                labels = None if selected.is_all else SelectedLabels.of(all_jobs, selected)
-                return cls(sources, all_jobs, labels, window, span, exclude_interim=exclude_interim, sizes=sizes)
+                jobs = label_filter(selected, all_jobs.labels)
+                return cls(sources, all_jobs, jobs, window, span, exclude_interim=exclude_interim, sizes=sizes)
         ids = selected.ids
         sources = own_sources(catalog, ids)
         return cls(sources, ids, None, window, span, exclude_interim=exclude_interim, sizes=sizes)
@@ -150,7 +150,7 @@ class SlotRows:
                 rows = rows[~find(matches.deleted, rows)[0]]
             for segment, some in ((view.base, rows), (view.head, matches.head)):
                 if len(some):
-                    own = of_selected(self._labels, segment, some)
+                    own = of_selected(self._jobs, segment, some)
                     read.append((segment.column("timestamp")[own] // self._span, segment.column(_SCORE)[own]))
         if not read:
             return _NO_NUMBERS, _NO_SCORES
@@ -263,8 +263,8 @@ class SlotRows:
             again.append(some.numbers[~simple])
             own = some if simple.all() else some.select(simple)
             scores = view.base.column(_SCORE)
-            if self._labels is not None and len(own.numbers):
-                rows = selected_rows(self._labels, view.base, int(own.first[0]), int(own.stop[-1]))
+            if self._jobs is not None and len(own.numbers):
+                rows = selected_rows(self._jobs, view.base, int(own.first[0]), int(own.stop[-1]))
                 own, scores = own.among(rows), scores[rows]
             means, last = top_means(scores, own.first, own.stop, top_n, self._sizes.slots)
             found.append((own.numbers, means))
@@ -288,7 +288,7 @@ class SlotRows:
         for segment, rows, is_deleted in ((view.base, window.deleted, True), (view.head, head, False)):
             if not len(rows):
                 continue
-            some = of_selected(self._labels, segment, rows)
+            some = of_selected(self._jobs, segment, rows)
             numbers = segment.column("timestamp")[some] // self._span
             scores = without_missing(segment.column(_SCORE)[some])
             is_here, at = find(slots.numbers, numbers)
@@ -331,7 +331,7 @@ class SlotRows:
             rows, head = interim_rows(source.table)
             for segment, some in ((view.base, rows), (view.head, head)):
                 if len(some):
-                    own = of_selected(self._labels, segment, some)
+                    own = of_selected(self._jobs, segment, some)
                     is_here, at = find(numbers, segment.column("timestamp")[own] // self._span)
                     is_interim[at[is_here]] = True
         return is_interim
@@ -375,7 +375,7 @@ class SlotRows:
     def _read_source(self, source: Source, view: View, lows: Int64s, highs: Int64s) -> Iterator[_Read]:
         for segment, rows in rows_between(view, lows, highs):
             if source.owner is None:
-                own = of_selected(self._labels, segment, rows)
+                own = of_selected(self._jobs, segment, rows)
                 numbers = segment.column("timestamp")[own] // self._span
                 yield numbers, segment.column(JOB_LABEL)[own].astype(np.int64), segment.column(_SCORE)[own]
             else:

@@ -10,7 +10,8 @@ from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import BUCKET, JOB_LABEL, Bools, Int64s, UInt32s
+from bucketquery.model.schema import BUCKET, JOB_LABEL, Int64s
+from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.slots import SLOT_SIZES, SlotSizes
 from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.table import Table
@@ -32,9 +33,6 @@ class RowSizes(NamedTuple):
     rows_at_once: int = 2**20
     slots: SlotSizes = SLOT_SIZES
 
-
-#: Labels that repeat fewer times than this are compared one by one.
-_FEWEST_REPEATS: Final = 4
 
 #: The sizes found by measurement.
 ROW_SIZES: Final = RowSizes()
@@ -73,65 +71,19 @@ def serves(all_jobs: AllJobs | None, selected: SelectedJobs, sizes: RowSizes) ->
     return others < len(selected) * sizes.rows_per_job
 
 
-class SelectedLabels(NamedTuple):
-    """The labels of the selected jobs in combined tables.
-
-    Attributes:
-        labels: the labels, ascending.
-        is_range: whether no other job has a label between them.
-    """
-
-    labels: UInt32s
-    is_range: bool
-
-    @classmethod
-    def of(cls, all_jobs: AllJobs, selected: SelectedJobs) -> "SelectedLabels":
-        """The labels of the selected jobs, which ascend as their ids do; a job without results may have none."""
-        labels = all_jobs.labels.known_labels(selected.ids)
-        ranks = selected.ranks
-        assert ranks is not None, "all jobs are selected"
-        return cls(labels, is_range=len(ranks) > 0 and int(ranks[-1] - ranks[0]) == len(ranks) - 1)
-
-
-def of_selected(selected: SelectedLabels | None, segment: Segment, rows: SomeRows) -> SomeRows:
+def of_selected(jobs: LabelFilter | None, segment: Segment, rows: SomeRows) -> SomeRows:
     """Those of some rows that are of selected jobs; None selects all."""
-    if selected is None:
+    if jobs is None:
         return rows
     if isinstance(rows, slice):
-        return selected_rows(selected, segment, rows.start, rows.stop)
-    return rows[_are_selected(selected, segment.column(JOB_LABEL)[rows])]
+        return selected_rows(jobs, segment, rows.start, rows.stop)
+    return rows[jobs.mask(segment.column(JOB_LABEL)[rows])]
 
 
-def selected_rows(selected: SelectedLabels, segment: Segment, low: int, high: int) -> Int64s:
+def selected_rows(jobs: LabelFilter, segment: Segment, low: int, high: int) -> Int64s:
     """Those of the rows ``[low, high)`` that are of selected jobs."""
-    rows: Int64s = _are_selected(selected, segment.column(JOB_LABEL)[low:high]).nonzero()[0] + low
+    rows: Int64s = jobs.mask(segment.column(JOB_LABEL)[low:high]).nonzero()[0] + low
     return rows
-
-
-def _are_selected(selected: SelectedLabels, own: UInt32s) -> Bools:
-    labels = selected.labels
-    if not len(labels):
-        return np.zeros(len(own), dtype=np.bool_)
-    are_selected: Bools
-    if selected.is_range:
-        are_selected = (own >= labels[0]) & (own <= labels[-1])
-    elif period := _period(own):
-        are_selected = np.resize(find(labels, own[:period])[0], len(own))
-    else:
-        are_selected, _ = find(labels, own)
-    return are_selected
-
-
-def _period(values: UInt32s) -> int:
-    """The number of values after which they repeat; 0 if they do not.
-
-    If each instant has a row of each job, the labels repeat. To compare them takes a twentieth of the time of a search.
-    """
-    again = (values[1 : 1 + len(values) // _FEWEST_REPEATS] == values[:1]).nonzero()[0]
-    if not len(again):
-        return 0
-    period = int(again[0]) + 1
-    return period if (values[period:] == values[:-period]).all() else 0
 
 
 def rows_between(view: View, lows: Int64s, highs: Int64s) -> Iterator[tuple[Segment, SomeRows]]:

@@ -15,8 +15,9 @@ from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.model.schema import BUCKET, COMBINED
 from bucketquery.queries.overall import overall_question
 from bucketquery.search import overall as room
+from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.longest_span import longest_span
-from bucketquery.search.slot_sources import RowSizes, SelectedLabels, of_selected
+from bucketquery.search.slot_sources import RowSizes, of_selected
 from bucketquery.search.slots import SlotSizes
 from bucketquery.storage.table import Table
 from support.all_jobs import of_parts
@@ -252,19 +253,16 @@ def test_without_tables_of_all_jobs_the_own_tables_are_read() -> None:
 
 
 def test_selected_jobs_may_have_no_label() -> None:
-    """A job without results may have none, and then no row is selected. All labels of a prefix are a range."""
+    """A job without results may have none, and then no row is selected."""
     index = index_of(*(bucket(name, 0, 5.0) for name in ("a-1", "a-2", "b-1", "b-2")))
     catalog = index.snapshot()._catalog
     every = catalog.all_jobs(BUCKET)
     assert every is not None
     base = every.parts[0].base
-    ranges = []
     for names, rows in ((("a-1", "a-2"), [0, 1]), (("a-1", "b-1"), [0, 2])):
-        labels = SelectedLabels.of(every, catalog.select(names, "jobs"))
-        ranges.append(labels.is_range)
-        assert of_selected(labels, base, np.arange(4)).tolist() == rows  # type: ignore[union-attr] # an array
-    assert ranges == [True, False]
-    nobody = SelectedLabels.of(of_parts(every.schema, every.parts, JobLabels([])), catalog.select(("a-1",), "jobs"))
+        jobs = LabelFilter.of(catalog.select(names, "jobs"), every.labels)
+        assert of_selected(jobs, base, np.arange(4)).tolist() == rows  # type: ignore[union-attr] # an array
+    nobody = LabelFilter.of(catalog.select(("a-1",), "jobs"), JobLabels([]))
     assert not len(of_selected(nobody, base, slice(0, 4)))  # type: ignore[arg-type] # an array
     assert of_selected(None, base, slice(0, 4)) == slice(0, 4)
 
