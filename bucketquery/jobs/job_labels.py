@@ -18,6 +18,8 @@ from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 NO_LABEL: Final = 2**32 - 1
 #: Ids after the last one, or before the first one, get labels at this distance if there is room.
 _STEP: Final = 32
+#: A batch of at least N ids may be remembered.
+_LONG_BATCH: Final = 1_024
 #: A new epoch leaves one of N labels free before its first label, and as many after its last one.
 _MARGIN: Final = 4
 
@@ -41,13 +43,16 @@ class JobLabels:
     (['web', 'db'], None)
     """
 
-    __slots__ = ("__dict__", "_ids", "_sizes", "places", "space")
+    __slots__ = ("__dict__", "_batch", "_batch_ends", "_ids", "_sizes", "places", "space")
 
     def __init__(
         self, ids: Sequence[str], places: UInt32s | None = None, sizes: Sizes = DEFAULT_SIZES, space: int = 0
     ) -> None:
         self._ids = ids
         self._sizes = sizes
+        # The ids of a batch that came twice, and their labels; and the number, the first and the last id of the latest.
+        self._batch: tuple[list[str], UInt32s] | None = None
+        self._batch_ends: tuple[int, str, str] | None = None
         self.places = _spread(len(ids), _most_labels(len(ids), sizes)) if places is None else places
         self.space = max(space, self.places.item(-1) + 1 if len(self.places) else 0)
 
@@ -65,6 +70,24 @@ class JobLabels:
     def labels(self, job_ids: Iterable[str]) -> UInt32s:
         """The labels of some ids, which all have one."""
         return np.fromiter(map(self._label_of.__getitem__, job_ids), dtype=np.uint32)
+
+    def of_batch(self, job_ids: Sequence[str]) -> UInt32s:
+        """The labels of the ids of a batch, which all have one; only the writer calls this.
+
+        If hosts write the results of all jobs in the same order again and again, this compares the ids with those of
+        the batch before, which takes a tenth of the time of looking them up.
+        """
+        known = self._batch
+        if known is not None and known[0] == job_ids:
+            return known[1]
+        labels = self.labels(job_ids)
+        if len(labels) >= _LONG_BATCH:
+            ends = len(labels), job_ids[0], job_ids[-1]
+            if ends == self._batch_ends:
+                # The own ids, as those of the batch would stay in memory beside them.
+                self._batch = self.ids(labels), labels
+            self._batch_ends = ends
+        return labels
 
     def known_labels(self, job_ids: Iterable[str]) -> UInt32s:
         """The labels of those of some ids that have one, in the order of the ids."""
@@ -127,7 +150,8 @@ class JobLabels:
 
     def nbytes(self) -> int:
         """Bytes of the labels, and of the pointers to their ids."""
-        return self.places.nbytes + len(self._ids) * np.dtype(np.intp).itemsize
+        ids, labels = self._batch or ((), self.places[:0])
+        return self.places.nbytes + labels.nbytes + (len(self._ids) + len(ids)) * np.dtype(np.intp).itemsize
 
     def check(self) -> None:
         """Assert every invariant."""

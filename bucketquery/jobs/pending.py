@@ -5,6 +5,7 @@ and failed writes see nothing of later ones.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -160,11 +161,12 @@ class _Run:
     __slots__ = ("_entries", "_gone", "_ids", "_is_stored", "_length", "_lengths", "_segments")
 
     def __init__(self) -> None:
-        self._entries: list[Any] = []
+        #: The single rows of each commit, flat. They are not copied, as a batch may have a row for each job.
+        self._entries: list[Sequence[Any]] = []
         self._segments: list[Segment] = []
         #: For each segment its number of rows, their jobs, and which of them are stored: one value or one each.
         self._lengths: list[int] = []
-        self._ids: list[str | list[str]] = []
+        self._ids: list[str | Sequence[str]] = []
         self._is_stored: list[bool | Bools] = []
         self._length = 0
         #: For each deleted job, the number of rows before it was last deleted.
@@ -176,7 +178,7 @@ class _Run:
     def add(self, commit: PendingCommit) -> None:
         """Add the rows of a commit."""
         if commit.rows:
-            self._entries += commit.rows
+            self._entries.append(commit.rows)
         if commit.gone is not None:
             self._join()
             self._gone[commit.gone] = self._length
@@ -188,20 +190,24 @@ class _Run:
 
     def _join(self) -> None:
         """Make one segment of the single rows so far, so that their order among the others is known."""
-        entries = self._entries
-        if not entries:
+        if not self._entries:
             return
         layout = _LAYOUT
         assert layout is not None, "single rows are those of a kind that can be packed"
+        entries = self._entries[0] if len(self._entries) == 1 else [*chain.from_iterable(self._entries)]
         after = entries[2::3]
         is_stored: bool | Bools = True
-        if None in after:
+        try:
+            rows = packed_rows(layout, after, DEFAULT_SIZES)
+        except TypeError:
+            # A deleted row has no record. To look for it in each batch would take longer than the rest of this method.
             is_stored = np.array([record is not None for record in after], dtype=np.bool_)
-            after = [record or before for before, record in zip(entries[1::3], after, strict=True)]
-        self._put(packed_rows(layout, after, DEFAULT_SIZES), entries[::3], is_stored)
+            records = [record or before for before, record in zip(entries[1::3], after, strict=True)]
+            rows = packed_rows(layout, records, DEFAULT_SIZES)
+        self._put(rows, entries[::3], is_stored)
         self._entries = []
 
-    def _put(self, segment: Segment, ids: str | list[str], is_stored: bool | Bools) -> None:  # noqa: FBT001
+    def _put(self, segment: Segment, ids: str | Sequence[str], is_stored: bool | Bools) -> None:  # noqa: FBT001
         if segment.length:
             self._segments.append(segment)
             self._lengths.append(segment.length)
@@ -218,7 +224,7 @@ class _Run:
         else:
             of_rows = np.concatenate(
                 [
-                    labels.labels([ids]).repeat(length) if isinstance(ids, str) else labels.labels(ids)
+                    labels.labels([ids]).repeat(length) if isinstance(ids, str) else labels.of_batch(ids)
                     for ids, length in zip(self._ids, self._lengths, strict=True)
                 ]
             )

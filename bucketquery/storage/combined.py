@@ -11,12 +11,13 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import held_nbytes, time_slice
 from bucketquery.model.instants import FIRST_MS
 from bucketquery.model.schema import Bools, Int64s, UInt32s
-from bucketquery.storage.deletes import live_in
+from bucketquery.storage.deletes import live_in, without_run
 from bucketquery.storage.gather import merge
 from bucketquery.storage.packed_rows import PackedColumns, missing_bits
 from bucketquery.storage.packed_segment import PackedSegment, pack
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table import Table
+from bucketquery.storage.view import NO_ROWS
 from bucketquery.value_index.index_cache import IndexCache
 
 #: A column, and whether an order begins with its greatest values.
@@ -110,8 +111,21 @@ def followed_by(table: Table, later: Segment) -> Table:
 
 
 def cut(table: Table, instant: int) -> tuple[Segment, Table]:
-    """The rows before an instant as one segment, and a table of the others. O(n)."""
+    """The rows before an instant as one segment, and a table of the others with its value indexes. O(n).
+
+    A table with a head or with deleted rows loses its value indexes.
+    """
     base, head = table.base, table.head
+    first = time_slice(base.column("timestamp"), FIRST_MS, instant).stop
+    if not (head.length or len(table.deleted)) and 0 < first < base.length:
+        rest = without_run(base, NO_ROWS, table._interim, slice(0, first))
+        # A copy, as views would keep the rows before the instant in memory.
+        columns = {name: column[: rest.base.length].copy() for name, column in rest.base.columns.items()}
+        present = {name: mask[: rest.base.length].copy() for name, mask in rest.base.present.items()}
+        kept = Segment(
+            base.schema, rest.base.length, columns, present, base.dictionaries, {}, rest.base._indexes, base.sizes
+        )
+        return slice_of(base, 0, first), Table(kept, NO_ROWS, head, rest.interim)
     base_rows = live_in(table.deleted, time_slice(base.column("timestamp"), FIRST_MS, instant))
     head_rows = np.arange(time_slice(head.column("timestamp"), FIRST_MS, instant).stop)
     before = merge(base, base_rows, head, head_rows)

@@ -4,13 +4,13 @@ A level is immutable to readers. The writer extends it behind the rows that read
 steps: a new level stores the correction, and its first reader applies it.
 """
 
-from math import inf
+from math import inf, isnan
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find, held_nbytes, roomy, with_room
-from bucketquery.model.schema import Array, Bools, Int32s, Int64s
+from bucketquery.model.schema import Array, Int32s, Int64s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
 
@@ -120,15 +120,15 @@ class Level:
 
         Amortised O(k) for k rows.
         """
-        below, least, enters = self._bounds(sort_keys)
-        below = max(below, beyond)
-        number = int(np.count_nonzero(enters))
+        entering, below = parted(sort_keys, self.edge)
+        below, number = max(self.below, below, beyond), len(entering)
+        rows, sort_keys = rows.take(entering), sort_keys.take(entering)
         if not number:
-            return Later(self._next(below, least, self._used()), rows[:0], sort_keys[:0], below)
+            return Later(self._next(below, self.least, self._used()), rows, sort_keys, below)
+        least = min(self.least, sort_keys.min().item())
         old_rows, old_sort_keys, length = self._used()
         capacity = roomy(len(old_rows), length + number)
         room, sort_key_room = with_room(old_rows, length, capacity), with_room(old_sort_keys, length, capacity)
-        rows, sort_keys = rows[enters], sort_keys[enters]
         sort_key_room[length : length + number] = sort_keys
         room[length : length + number] = rows
         return Later(self._next(below, least, (room, sort_key_room, length + number)), rows, sort_keys, below)
@@ -141,24 +141,15 @@ class Level:
 
         O(k) for k rows. If too many corrections wait already, they are applied first: O(r) for the r rows of the level.
         """
-        below, least, _ = self._bounds(sort_keys)
+        entering, below = parted(sort_keys, self.edge)
+        least = min([self.least, *sort_keys[entering].tolist()])
         waiting = self._waiting if self._entries is None else 0
         if waiting >= self._sizes.waiting_corrections:
             self._used()
             waiting = 0
         source = self, rows, sort_keys
+        below = max(self.below, below)
         return Level(self.edge, below, least, None, sizes=self._sizes, source=source, waiting=waiting + 1)
-
-    def _bounds(self, sort_keys: Array) -> tuple[float, float, Bools]:
-        """`below` and `least` after some rows are added, and which of these reach the edge; missing values do not."""
-        enters = sort_keys >= self.edge
-        inside, outside = sort_keys[enters], sort_keys[sort_keys < self.edge]
-        below, least = self.below, self.least
-        if len(inside):
-            least = min(least, inside.min().item())
-        if len(outside):
-            below = max(below, outside.max().item())
-        return below, least, enters
 
     def _used(self) -> tuple[Int32s, Array, int]:
         entries = self._entries
@@ -210,6 +201,24 @@ class Level:
         assert not len(own) or own.min() >= self.least
         outside = sort_keys[sort_keys < self.edge]
         assert not len(outside) or outside.max() <= self.below
+
+
+def parted(sort_keys: Array, edge: Any) -> tuple[Int64s, float]:
+    """The positions of the sort keys at or above an edge, ascending, and the greatest of the others.
+
+    Missing values are among neither; minus infinity if there are no others.
+
+    >>> [found.tolist() for found in map(np.array, parted(np.array([1.0, 5.0, np.nan]), 2.0))]
+    [[1], 1.0]
+    """
+    entering: Int64s = (sort_keys >= edge).nonzero()[0]
+    if len(entering) == len(sort_keys):
+        return entering, -inf
+    # To overwrite some in a copy takes a third of the time of a selection by a mask.
+    rest, kind = sort_keys.copy(), sort_keys.dtype.kind
+    rest[entering] = -inf if kind == "f" else False if kind == "b" else np.iinfo(rest.dtype).min
+    below = np.fmax.reduce(rest).item()
+    return entering, -inf if isnan(below) else below
 
 
 def _with_correction(edge: Any, level: Level, changed: Int64s, sort_keys: Array) -> tuple[Int32s, Array, int]:

@@ -21,9 +21,11 @@ from bucketquery.arrays.sorted_arrays import FEW_EDGES, sampled
 from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
-from bucketquery.value_index.level import Level
+from bucketquery.value_index.level import Level, parted
 
 _MOST_ROWS: Final = 2**31
+#: A value index is rebuilt once about half of N times its rows have come and gone.
+_TIMES_RENEWED: Final = 4
 
 
 class ValueIndex:
@@ -162,8 +164,8 @@ class ValueIndex:
         # The bounds of a level and the best sort key hold for fewer rows too.
         parts = [level.between_rows(low, high) for level in self.levels]
         levels = [part for part in parts if part is not None]
-        # The rows that were deleted do not count, so an index of rows that come and go is rebuilt from time to time.
-        made_of = max(self._made_of - (self.covered - covered), 0)
+        # An index of rows that come and go is rebuilt after some time, since its levels may no longer suit the column.
+        made_of = max(self._made_of + (covered - self.covered) // _TIMES_RENEWED, 0)
         return ValueIndex(covered, self.best, levels, made_of, is_tied=self.is_tied, sizes=self._sizes)
 
     def _next(
@@ -210,12 +212,20 @@ def sort_keys_of(values: Array, *, desc: bool) -> Array:
 
 
 def _levels(sort_keys: Array, marks: Sequence[float], sizes: Sizes) -> list[Level]:
-    """The levels of sort keys, the densest first. At least one sort key is not missing."""
+    """The levels of sort keys, the densest first. At least one sort key is not missing.
+
+    The level of a mark takes the place of one that is hardly denser.
+    """
     levels: list[Level] = []
     target = len(sort_keys) // sizes.level_step
     level = _densest(sort_keys, target, sizes)
     waiting = [mark for mark in marks if level is None or mark > level.edge]
     while level is not None:
+        if waiting and level.edge not in marks:
+            marked = _at_or_above(level, waiting[0], sizes)
+            if marked is not None and len(marked) > sizes.level_share * len(level):
+                level = marked
+                waiting.pop(0)
         levels.append(level)
         while target > sizes.level_share * len(level):
             target //= sizes.level_step
@@ -250,13 +260,12 @@ def _densest(sort_keys: Array, target: int, sizes: Sizes) -> Level | None:
 
 
 def _taken(sort_keys: Array, enters: Bools, sizes: Sizes) -> Level | None:
-    rows = enters.nonzero()[0]
-    if not len(rows):
+    own = sort_keys.take(enters.nonzero()[0])
+    if not len(own):
         return None
-    own = sort_keys[rows]
-    outside = sort_keys[~enters]
-    valued = outside[~np.isnan(outside)]
-    return Level.of(own.min(), valued.max().item() if len(valued) else -math.inf, rows, own, sizes)
+    edge = own.min()
+    rows, below = parted(sort_keys, edge)
+    return Level.of(edge, below, rows, own, sizes)
 
 
 def _sparser(level: Level, target: int, sizes: Sizes) -> Level | None:
@@ -275,9 +284,8 @@ def _sparser(level: Level, target: int, sizes: Sizes) -> Level | None:
 def _at_or_above(level: Level, edge: Any, sizes: Sizes) -> Level | None:
     """The level of those rows of a level that are at or above an edge; None if there are none."""
     rows, sort_keys = level.entries()
-    enters = sort_keys >= edge
-    if not enters.any():
+    entering, below = parted(sort_keys, edge)
+    if not len(entering):
         return None
-    outside = sort_keys[~enters]
-    below = outside.max().item() if len(outside) else level.below
-    return Level.of(sort_keys.dtype.type(edge), below, rows[enters], sort_keys[enters], sizes)
+    below = max(below, level.below)
+    return Level.of(sort_keys.dtype.type(edge), below, rows.take(entering), sort_keys.take(entering), sizes)

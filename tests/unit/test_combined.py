@@ -10,6 +10,7 @@ from bucketquery.model.schema import COMBINED, JOB_LABEL
 from bucketquery.model.sizes import DEFAULT_SIZES, sizes_of_all_jobs
 from bucketquery.storage.combined import (
     cut,
+    followed_by,
     index_keys,
     make_indexes,
     overlaid,
@@ -126,6 +127,25 @@ def test_a_table_is_cut_at_an_instant() -> None:
     assert (before.column("timestamp") // STEP).tolist() == [0, 1, 2]
     assert stored(after) == [(4, 3), (5, 3), (6, 3)]
     after.check()
+
+
+def test_a_cut_table_keeps_its_value_indexes() -> None:
+    """They are those of its rows, and later rows are added to them. The table before the cut stays as it is."""
+    table = table_of(of_jobs((3, [*range(40)]), is_interim=True))
+    make_indexes(table, [("anomaly_score", True)])
+    before, after = cut(table, 10 * STEP)
+    assert (before.column("timestamp") // STEP).tolist() == [*range(10)]
+    assert stored(after) == [(row, 3) for row in range(10, 40)]
+    assert index_keys(after) == [("anomaly_score", True)]
+    later = followed_by(after, of_jobs((3, [*range(40, 50)])))
+    for each, length in ((after, 30), (later, 40), (table, 40)):
+        each.check()
+        index = each.base.value_index("anomaly_score", desc=True)
+        assert index is not None
+        assert index.covered == length
+        index.check(each.base.column("anomaly_score"))
+    assert after.final.length == 0
+    assert later.final.length == 10
 
 
 def test_a_part_of_a_segment_is_a_view() -> None:

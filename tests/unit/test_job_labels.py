@@ -30,6 +30,21 @@ def test_labels_and_ids_are_each_other() -> None:
     assert labels.nbytes() == 3 * (4 + 8)
 
 
+def test_a_batch_that_comes_again_is_compared() -> None:
+    """Its labels are those of its ids, also after a batch with the same ends, and after new ids."""
+    every = [f"job-{number:04}" for number in range(1_100)]
+    labels = JobLabels(every)
+    weight = labels.nbytes()
+    other = [every[0], *every[-2:0:-1], every[-1]]
+    for batch in (every, every, every, other, other[:-1], every, ["job-0001"], []):
+        assert labels.of_batch([*batch]).tolist() == labels.labels(batch).tolist()
+    assert labels.nbytes() == weight + 1_100 * (4 + 8)
+    assert labels._batch is not None
+    assert all(own is mine for own, mine in zip(labels._batch[0], other, strict=True))
+    extended = labels.with_ids(["job-0000a"]).labels
+    assert extended.of_batch(every).tolist() == extended.labels(every).tolist()
+
+
 def test_there_may_be_no_ids() -> None:
     """No labels, no space; the first id finds a place."""
     labels = labels_of()

@@ -170,6 +170,17 @@ def test_a_threshold_at_a_mark_compares_no_row(name: str) -> None:
     assert len(index_of(sort_keys).levels) <= len(made.levels)
 
 
+def test_the_level_of_a_mark_replaces_a_hardly_denser_one() -> None:
+    """A sixth of the rows reach the mark, and the densest level would have a quarter of them."""
+    sort_keys = np.arange(600.0)
+    made = index_of(sort_keys, (500.0,))
+    made.check(sort_keys)
+    assert [(level.edge, len(level)) for level in made.levels[:1]] == [(500.0, 100)]
+    sparse = index_of(sort_keys, (550.0,))
+    sparse.check(sort_keys)
+    assert [(level.edge, len(level)) for level in sparse.levels[:2]] == [(450.0, 150), (550.0, 50)]
+
+
 def test_a_mark_that_no_value_reaches_is_not_a_level() -> None:
     """Every level has rows, and no two levels have the same rows."""
     sort_keys = np.arange(40.0) / 2
@@ -415,10 +426,10 @@ def test_a_value_index_follows_a_cut(column: Column, desc: bool) -> None:
 
 
 def test_a_value_index_of_rows_that_come_and_go_is_rebuilt() -> None:
-    """Once half of the rows that it was made of are deleted, a value index is rebuilt."""
+    """Once twice the rows that it was made of are deleted, a value index is rebuilt."""
     sort_keys = np.random.default_rng(9).random(LENGTH)
     found: ValueIndex | None = ValueIndex.of(sort_keys, MARKS)
-    for _ in range(5):
+    for _ in range(2 * LENGTH // 60 + 1):
         assert found is not None
         assert not found.is_outgrown
         found = found.with_later(sort_keys[:60]).between_rows(60, None)
