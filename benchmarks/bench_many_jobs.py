@@ -175,6 +175,11 @@ def test_goals_of_summaries_and_writes_are_judged() -> None:
     )
     assert met("overall buckets") == [True, True]
     assert met("the ten worst lanes") == [None]
+    lanes = {"the ten worst lanes of 9 cells": {"index": 1.0, "duckdb": 99.0, "polars": 200.0}}
+    of_lanes = verdicts({("summaries 10 x 10", 10): lanes})
+    assert of_lanes("the ten worst lanes") == [None], "the goal is one of long sets"
+    of_lanes = verdicts({("summaries 100 x 100,000", 100): lanes})
+    assert of_lanes("the ten worst lanes") == [False]
     slow = row | {"polars": 7.0}
     missed = verdicts({("summaries 10 x 10", 10): {"overall buckets, top 3, all": row, "overall buckets, top 3": slow}})
     assert missed("overall buckets, top 3") == [False]

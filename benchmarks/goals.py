@@ -333,21 +333,25 @@ def _in_sqlite(figures: Figures, *, highest: float = 1.0) -> dict[str, tuple[str
     return results
 
 
-_SUMMARIES: Final[Mapping[str, tuple[str, float]]] = {
-    "overall buckets, top 1": ("overall buckets, top 1", 5),
-    "overall buckets, top 3": ("overall buckets, top 3", 8),
-    "the ten worst lanes": ("the ten worst lanes with their cells, at 10^7", 100),
-    "top influencers": ("top influencers by the greatest score or by the sum", 5),
-    "influencers, ": ("lanes of influencers", 2),
+#: The words of each kind of summary, the least ratio, and the least number of rows in a set for which it holds.
+_SUMMARIES: Final[Mapping[str, tuple[str, float, int]]] = {
+    "overall buckets, top 1": ("overall buckets, top 1", 5, 0),
+    "overall buckets, top 3": ("overall buckets, top 3", 8, 0),
+    "the ten worst lanes": ("the ten worst lanes with their cells, from 10^7 buckets on", 100, 10**7),
+    "top influencers": ("top influencers by the greatest score or by the sum", 5, 0),
+    "influencers, ": ("lanes of influencers", 2, 0),
 }
 
 
 def _summaries(measured: Measured) -> list[Verdict]:
     """The worst ratio of each kind of summary, in each set."""
     verdicts = []
-    for prefix, (words, least) in _SUMMARIES.items():
+    for prefix, (words, least, rows) in _SUMMARIES.items():
         results = {}
         for name, figures in measured.beginning("summaries").items():
+            jobs, each = (int(number) for number in name.replace(",", "").split(" x "))
+            if jobs * each < rows:
+                continue
             some = [
                 (row[engine] / row["index"], engine)
                 for key, row in figures.items()

@@ -96,8 +96,8 @@ class JobLabels:
 
     def ids(self, labels: UInt32s) -> list[str]:
         """The ids of some labels. O(k log j) for k of j labels."""
-        known = self._ids
-        return [known[rank] for rank in self.places.searchsorted(labels.astype(np.uint32, copy=False)).tolist()]
+        ranks = self.places.searchsorted(labels.astype(np.uint32, copy=False))
+        return [*map(self._ids.__getitem__, ranks.tolist())]
 
     def table(self, job_ids: Iterable[str]) -> Bools:
         """For each label, whether it is that of one of some ids; shape (`space`,). Unknown ids are left out."""

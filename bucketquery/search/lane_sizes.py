@@ -45,8 +45,8 @@ class LaneSizes:
     rows_per_other: int = 32
     rows_per_list: int = 64
     few_entries: int = 512
-    rows_per_block: int = 65_536
-    block_rows_per_group: int = 8
+    rows_per_block: int = 16_384
+    block_rows_per_group: int = 4
     few_undecided: int = 64
 
 

@@ -159,19 +159,20 @@ class Together(NamedTuple):
         """The rows of a page, given in order by their numbers across some candidates."""
         groups: list[Group] = []
         places: list[Int64s] = []
+        length = sum([len(each.rows) for each in some])
         start = 0
         for view, rows, _, _ in some:
             stop = start + len(rows)
-            own = ((page >= start) & (page < stop)).nonzero()[0]
+            # Nearly always there are two candidates, and one comparison tells their rows apart.
+            is_own = page < stop if not start else page >= start if stop == length else (page >= start) & (page < stop)
+            own = is_own.nonzero()[0]
             if len(own):
-                groups.append(Group(Selection(view, rows[page[own] - start]), self.all_jobs.labels))
+                groups.append(Group(Selection(view, rows.take(page.take(own) - start)), self.all_jobs.labels))
                 places.append(own)
             start = stop
         if len(groups) == 1:
             return JobRows(self.catalog, schema, groups)
-        order = np.empty(len(page), dtype=np.int64)
-        order[np.concatenate(places)] = np.arange(len(page))
-        return JobRows.arranged(self.catalog, schema, groups, order)
+        return JobRows.arranged(self.catalog, schema, groups, np.concatenate(places).argsort())
 
     def _merged(self, parts: Sequence[Table], asked: ResolvedQuery, order: Order, shortcuts: Shortcuts) -> Found:
         """The page of a query in an order that time does not lead, from several tables."""

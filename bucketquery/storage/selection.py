@@ -148,8 +148,11 @@ class Selection:
             return values[::-1] if desc else values
         if isinstance(found, slice):
             return self.view.base.values(name, found)
-        parts = [(positions, segment.values(name, own)) for segment, own, positions in self._split()]
-        return self._in_place(parts)
+        parts = self._split()
+        if len(parts) == 1:
+            ((segment, own, _),) = parts
+            return segment.values(name, own)
+        return self._in_place([(positions, segment.values(name, own)) for segment, own, positions in parts])
 
     def comparable(self, name: str) -> Array:
         """A column's values as numbers that compare like them: keywords as codes, a missing one below all others.
