@@ -104,6 +104,7 @@ def run(index: ResultsIndex, write: Callable[[ResultsIndex], object], fault: Fau
         sys.settrace(before)
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_that_fails_at_any_line_leaves_the_results_whole(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The results are those of the newest commit after the fault, after the next write, and in an older snapshot."""
@@ -111,7 +112,7 @@ def test_a_write_that_fails_at_any_line_leaves_the_results_whole(name: str, monk
     write = WRITES[name]
     counter = Fault(0, MemoryError)
     run(filled(), write, counter)
-    step = max(1, counter.lines // of_tier(10, 25))
+    step = max(1, counter.lines // of_tier(10, 20))
     for at in range(1 + len(name) % step, counter.lines, step):
         index = filled()
         held = index.snapshot()

@@ -297,6 +297,7 @@ def child(program: str) -> str:
     return done.stdout
 
 
+@pytest.mark.repeats
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is that of Linux")
 def test_a_write_without_memory_changes_nothing() -> None:
     """With less and less memory, writes of every sort raise MemoryError or succeed; nothing is between."""
@@ -378,7 +379,7 @@ def bucket(at, **more):
                 anomaly_score=rng.randrange(100) * 1.0, **more)
 
 
-for round in range({of_tier(300, 3_000)}):
+for round in range({of_tier(300, 1_500)}):
     row += 3
     rows = [key[1] // HOUR for key in sorted(copy)]
     some = rng.sample(rows, min(len(rows), 40))
@@ -493,9 +494,10 @@ def live(rounds: int) -> None:
     life.index.check()
 
 
+@pytest.mark.repeats
 def test_memory_is_flat_over_many_rounds() -> None:
     """Writes, snapshots, queries, walks and deletes leave nothing behind."""
-    live(of_tier(30, 1_000))
+    live(of_tier(30, 500))
 
 
 @pytest.mark.thorough
@@ -504,6 +506,7 @@ def test_memory_is_flat_over_very_many_rounds() -> None:
     live(100_000)
 
 
+@pytest.mark.repeats
 def test_the_log_keeps_no_more_of_a_batch_than_keys_and_scores() -> None:
     """Deleted results are freed although the log still has their changes."""
     index = ResultsIndex()

@@ -468,6 +468,7 @@ def small_index(patch: pytest.MonkeyPatch, seed: int) -> ResultsIndex:
     return ResultsIndex()
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_answer_is_of_one_commit_and_none_is_older_than_the_last(
     seed: int, monkeypatch: pytest.MonkeyPatch

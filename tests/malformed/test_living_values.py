@@ -546,6 +546,7 @@ def test_a_since_before_dropped_changes_of_a_deleted_job_expires() -> None:
             index.changes(BucketQuery(jobs="web"), since=since)
 
 
+@pytest.mark.repeats
 def test_a_delete_from_many_jobs_takes_the_memory_that_a_change_takes() -> None:
     """The log takes 25 to 70 bytes for a change, also if one call deletes one result of each of many jobs."""
     jobs = [f"job{number}" for number in range(4_000)]

@@ -55,7 +55,7 @@ def write(index: ResultsIndex, way: str, job_id: str, groups: list[str], step: i
 
 def test_patterns_match_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """One text, and all texts together, in parts of any size and with any way to look for a literal."""
-    for number in range(of_tier(150, 1_000)):
+    for number in range(of_tier(150, 500)):
         random = Random(f"{SEED} patterns {number}")
         monkeypatch.setattr(patterns, "_FEW", random.choice((0, 0, 0, 64)))
         monkeypatch.setattr(patterns, "_PART_BYTES", random.choice((1, 40, 2**20)))
@@ -74,7 +74,7 @@ def test_patterns_match_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_selections_are_as_the_rule_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens of every sort, with groups, of few and of many jobs; a selection is the same when it is remembered."""
     refused = 0
-    for number in range(of_tier(60, 600)):
+    for number in range(of_tier(60, 300)):
         random = Random(f"{SEED} selections {number}")
         monkeypatch.setattr(known_jobs, "_FEW_TOKENS", random.choice((0, 2, 16)))
         monkeypatch.setattr(known_jobs, "_REMEMBERED", random.choice((4, 16)))
@@ -126,7 +126,7 @@ def test_feeds_and_walks_of_selections_are_those_of_their_jobs() -> None:
     Pages by cursor, laid end to end, are all matches.
     """
     expired = 0
-    for number in range(of_tier(40, 400)):
+    for number in range(of_tier(40, 200)):
         random = Random(f"{SEED} feeds {number}")
         names = [f"{first}{second}" for first in "ab" for second in ("", "-1", "-2")]
         full = ResultsIndex(clock=lambda: 0)

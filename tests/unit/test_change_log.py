@@ -162,6 +162,7 @@ def write_at_random(model: Model, rng: Random, jobs: tuple[str, ...]) -> None:
         model.index.put_job(job_id, bucket_span=rng.randrange(1, 1000))
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("seed", range(12))
 def test_the_log_has_the_changes_of_a_plain_list(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """After writes at random, every `since` gives the changes of the list; so do snapshots, queries and histories."""
@@ -392,6 +393,7 @@ def test_the_log_keeps_no_more_than_its_changes() -> None:
     assert events() is None
 
 
+@pytest.mark.repeats
 def test_memory_stays_flat() -> None:
     """Neither writes nor queries make a full log grow."""
     index = ResultsIndex(changes_kept=60, keep_documents=False)
@@ -516,6 +518,7 @@ def test_a_write_that_was_not_published_leaves_nothing(open_changes: int, monkey
     assert_feed(model, model.changes, kept=1000)
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("apart", [11, pytest.param(1, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("kept", [3, 1000])
 def test_a_write_may_fail_at_any_line(kept: int, apart: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -572,6 +575,7 @@ def assert_feed(model: Model, changes: list[Plain], kept: int) -> None:
             assert by_commit(list(map(plain, found))) == by_commit(expected)
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("kept", [40, 100_000])
 def test_readers_need_no_lock(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers that follow the feed beside a writer see each commit once and whole, with free preemption."""

@@ -182,6 +182,7 @@ def many(form: str, count: int) -> Iterator[bytes]:
         yield b"]\n"
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("form", ["lines", "array", "pretty"])
 def test_memory_does_not_grow_with_the_number_of_lines(form: str) -> None:
     """Reading a file of 1.6 MB takes less than 0.1 MB more than reading a small one."""

@@ -503,6 +503,7 @@ def assert_changes(changes: TableChanges, schema: Schema, before: Sequence[Any],
     )
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("schema", [BUCKET, RECORD, INFLUENCER], ids=lambda schema: schema.kind)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_table_is_a_dict(schema: Schema, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,6 +216,7 @@ def test_a_final_bucket_drops_interim_results_in_the_same_commit() -> None:
     assert index.get_records(job_id=JOB).count == 1
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("seed", range(3))
 def test_an_index_after_deletes_is_one_without_the_results(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Queries of all kinds, of one job and of many, with records in buckets, give the same bodies."""

@@ -100,6 +100,7 @@ def influencer(row: int, **fields: Any) -> dict[str, Any]:
     return bucket(row, result_type="influencer", influencer_field_name="host", **fields)
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_that_are_not_packed_are_joined_by_columns(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records, influencers and large jobs have the pages of searches one by one, forwards by cursor too."""

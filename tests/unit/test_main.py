@@ -662,6 +662,7 @@ def test_a_process_reads_and_writes_pipes() -> None:
     assert (process.returncode, json.loads(out)["count"], err) == (0, 4, b"")
 
 
+@pytest.mark.repeats
 def test_a_reader_may_close_the_pipe_early() -> None:
     """If the reader stops after the first line, as ``head -1`` does, the process writes no error."""
     with start(TAXI, "--format", "table", "--size", "9999", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -688,6 +689,7 @@ def test_an_interrupt_ends_a_waiting_process(tmp_path: Path) -> None:
     assert (process.returncode, *outcome) == (130, b"", b"")
 
 
+@pytest.mark.repeats
 def test_a_process_reports_a_full_disk_once() -> None:
     """Python adds no second error at exit."""
     with Path("/dev/full").open("wb") as full, start(TAXI, stdout=full, stderr=subprocess.PIPE) as process:
@@ -707,6 +709,7 @@ def test_the_module_exits_with_the_code_of_main(
     assert capsys.readouterr().err.startswith("--from: ")
 
 
+@pytest.mark.repeats
 def test_the_installed_command_is_the_module(tmp_path: Path) -> None:
     """The installed script has the same answers and exit codes as ``python -m bucketquery``."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -101,6 +101,7 @@ def stored(request: pytest.FixtureRequest) -> list[Stored]:
         return [Stored(seed, request.param) for seed in range(3)]
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("desc", [False, True])
 def test_row_keys_of_separate_tables_are_merged(stored: list[Stored], desc: bool) -> None:
     """Keyword codes differ between tables but row keys do not, so the merged order is right for every sort field."""

@@ -647,12 +647,14 @@ def many_records(number: int) -> list[dict[str, Any]]:
     return [record(detector_index=detector) for detector in range(number)]
 
 
+@pytest.mark.repeats
 def test_a_bucket_shows_the_first_ten_thousand_records() -> None:
     """8.3: the records after the first ten thousand are left out without an error."""
     (shown,) = expanded([bucket(**BLAMED), *reversed(many_records(10_001))])
     assert shown == list(range(10_000))
 
 
+@pytest.mark.repeats
 def test_a_page_does_not_show_more_than_a_hundred_thousand_records() -> None:
     """Section 20: the query is refused, not cut short. Records that a bucket leaves out do not count."""
     spans = [bucket(bucket_span=span, **BLAMED) for span in range(1, 12)]

@@ -182,6 +182,7 @@ def stats_of(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
+@pytest.mark.repeats
 def test_stats_equal_the_sum_over_all_tables_after_any_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writes replace results, and delete and put jobs, even the job with the first result.
 

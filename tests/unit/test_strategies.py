@@ -71,6 +71,7 @@ def test_drawn_documents_are_valid(documents: Documents) -> None:
     assert not commit.skipped
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize(
     ("maker", "kinds"),
     [

@@ -52,6 +52,7 @@ def test_a_batch_stores_the_last_document_of_each_identity() -> None:
     }
 
 
+@pytest.mark.repeats
 def test_forms_are_equal_if_the_stored_values_are() -> None:
     """Among seeded documents, two forms are equal exactly if the values that an index stores are."""
     rng, pairs, equal = Random(5), 0, 0
