@@ -48,10 +48,11 @@ class JobLabels:
     def __init__(
         self, ids: Sequence[str], places: UInt32s | None = None, sizes: Sizes = DEFAULT_SIZES, space: int = 0
     ) -> None:
-        self._ids = ids
+        # The garbage collector visits a long list each time, and a tuple of texts once.
+        self._ids = tuple(ids)
         self._sizes = sizes
         # The ids of a batch that came twice, and their labels; and the number, the first and the last id of the latest.
-        self._batch: tuple[list[str], UInt32s] | None = None
+        self._batch: tuple[tuple[str, ...], UInt32s] | None = None
         self._batch_ends: tuple[int, str, str] | None = None
         self.places = _spread(len(ids), _most_labels(len(ids), sizes)) if places is None else places
         self.space = max(space, self.places.item(-1) + 1 if len(self.places) else 0)
@@ -78,14 +79,14 @@ class JobLabels:
         the batch before, which takes a tenth of the time of looking them up.
         """
         known = self._batch
-        if known is not None and known[0] == job_ids:
+        if known is not None and known[0] == tuple(job_ids):
             return known[1]
         labels = self.labels(job_ids)
         if len(labels) >= _LONG_BATCH:
             ends = len(labels), job_ids[0], job_ids[-1]
             if ends == self._batch_ends:
                 # The own ids, as those of the batch would stay in memory beside them.
-                self._batch = self.ids(labels), labels
+                self._batch = tuple(self.ids(labels)), labels
             self._batch_ends = ends
         return labels
 
@@ -155,7 +156,7 @@ class JobLabels:
 
     def check(self) -> None:
         """Assert every invariant."""
-        assert list(self._ids) == sorted(set(self._ids))
+        assert list(self._ids) == sorted(set(self._ids)), "ids out of order"
         assert len(self.places) == len(self._ids)
         assert self.places.dtype == np.uint32
         assert (self.places[1:] > self.places[:-1]).all(), "labels out of order"

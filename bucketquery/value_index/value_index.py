@@ -24,7 +24,7 @@ from bucketquery.value_index.block_counts import LazyBlockCounts
 from bucketquery.value_index.level import Level, parted
 
 _MOST_ROWS: Final = 2**31
-#: A value index is rebuilt once about half of N times its rows have come and gone.
+#: A value index is rebuilt once about N / 2 times its rows have come and gone.
 _TIMES_RENEWED: Final = 4
 
 

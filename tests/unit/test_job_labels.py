@@ -92,7 +92,7 @@ def test_new_ids_lie_between_their_neighbours(seed: int) -> None:
                 assert extended.labels.label(job_id) == labels.label(job_id)
         else:
             epochs += 1
-            assert extended.labels.ids(extended.moved[labels.places]) == labels._ids
+            assert tuple(extended.labels.ids(extended.moved[labels.places])) == labels._ids
             assert len(extended.moved) == labels.space
             assert np.isin(np.delete(extended.moved, labels.places), NO_LABEL).all()
         labels = extended.labels

@@ -77,7 +77,6 @@ def random_query(rng: Random) -> BucketQuery:
     )
 
 
-@pytest.mark.repeats
 @pytest.mark.parametrize(
     "shortcuts",
     [(), ("combined",), ("deep",), ("join",), ("combined", "deep"), ("combined", "join", "deep"), (*EVERY,)],

@@ -400,7 +400,6 @@ def many_histories() -> Iterable[list[Document]]:
     yield of_many(4)
 
 
-@pytest.mark.repeats
 def test_rows_of_many_jobs_are_written_as_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both loops give the same jobs, counts and changes, and also grow jobs out of the packed form."""
     resize(monkeypatch, small_job_rows=3)
