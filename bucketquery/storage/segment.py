@@ -99,8 +99,7 @@ class Segment:
 
     def values(self, name: str, rows: SomeRows) -> Array:
         """The values of some rows of a column, keywords as text; a missing value is NaN, None or the default."""
-        # All rows are below the length, so the room behind them need not be cut off.
-        column = self.columns[name][rows] if isinstance(rows, slice) else self.columns[name].take(rows)
+        column = self.column(name)[rows] if isinstance(rows, slice) else self.columns[name].take(rows)
         return keywords_of(column, self.dictionary(name)) if column.dtype == _CODE else column
 
     def mask(self, name: str) -> Bools:
