@@ -37,7 +37,7 @@ def test_everything_is_measured_and_judged(tmp_path: Path) -> None:
             assert f"not installed: {name}" in text or f", {name}" in text
     goals = text.partition("## Goals")[2].partition("## Questions")[0]
     unmeasured = [line for line in goals.splitlines() if "not measured" in line]
-    # Growth needs a second size, the real jobs need their folder, bulk loads of columns need pandas, and the goal of the
+    # Growth needs a second size, the real jobs need their folder, bulk loads of columns need pandas. The goal of the
     # worst lanes is one of long sets.
     needed = ["growth", "the real jobs", "bulk load of columns", "the ten worst lanes"]
     if not (is_installed("duckdb") or is_installed("polars")):
