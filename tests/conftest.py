@@ -17,7 +17,7 @@ from support.samples import SAMPLES, read_documents
 settings.register_profile("dev", deadline=None, print_blob=True, max_examples=15)
 # ci draws the same examples in every run, so a failure comes from the change, and branch coverage does not vary. The
 # seeded differential runs of `.ci/run` cover many more cases.
-settings.register_profile("ci", settings.get_profile("dev"), max_examples=30, derandomize=True, database=None)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=15, derandomize=True, database=None)
 settings.register_profile("thorough", settings.get_profile("dev"), max_examples=5_000, stateful_step_count=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

@@ -112,7 +112,7 @@ def test_a_write_that_fails_at_any_line_leaves_the_results_whole(name: str, monk
     write = WRITES[name]
     counter = Fault(0, MemoryError)
     run(filled(), write, counter)
-    step = max(1, counter.lines // of_tier(10, 20))
+    step = max(1, counter.lines // of_tier(4, 20))
     for at in range(1 + len(name) % step, counter.lines, step):
         index = filled()
         held = index.snapshot()
@@ -141,7 +141,7 @@ def test_a_reader_that_fails_leaves_the_next_one_to_read(monkeypatch: pytest.Mon
 
     counter = Fault(0, MemoryError)
     run(unasked(), ask, counter)
-    for at in range(1, counter.lines, max(1, counter.lines // of_tier(20, 50))):
+    for at in range(1, counter.lines, max(1, counter.lines // of_tier(8, 50))):
         index = unasked()
         run(index, ask, Fault(at, MemoryError))
         index.upsert(buckets(30, 32, "db", "new"))

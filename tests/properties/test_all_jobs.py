@@ -11,7 +11,7 @@ from support.kept_all_jobs import assert_kept, shrink
 from support.tiers import of_tier
 
 
-@pytest.mark.parametrize("seed", range(of_tier(30, 70)))
+@pytest.mark.parametrize("seed", range(of_tier(12, 70)))
 def test_after_writes_of_every_kind_the_results_are_those_of_the_jobs(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from support.shortcuts import WAYS, shortcuts_for, take
 from support.strategies import Query, kind_of
 from support.tiers import of_tier
 
-CASES = int(os.environ.get("BUCKETQUERY_CASES", str(of_tier(200, 300))))
+CASES = int(os.environ.get("BUCKETQUERY_CASES", str(of_tier(80, 300))))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 #: The spans of a history. With a span of 2**32 seconds or more, no table holds the results of all jobs.
 SPANS = ((60,), (60, 300), (60, 300, 3_600), (60, 2**32))

@@ -44,6 +44,7 @@ def parts(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from parts(part, below)
 
 
+@pytest.mark.repeats
 @given(VALUES, st.none() | st.integers(0, 2))
 def test_every_part_of_a_value_is_at_its_place(value: Any, indent: int | None) -> None:
     """The paths are those of the parsed value, and the text at each offset is that of the part."""

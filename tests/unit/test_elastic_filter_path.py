@@ -166,6 +166,7 @@ def test_a_filter_has_a_largest_size() -> None:
         assert caught.value.field == "filter_path"
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize(
     "text",
     [

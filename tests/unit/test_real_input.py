@@ -209,6 +209,7 @@ def test_own_buckets_expand_to_their_records(own: Snapshot) -> None:
     assert sum(map(len, found.values())) == 1_170
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize(("kind", "name"), [("record", "records"), ("influencer", "influencers")])
 def test_an_anomaly_costs_at_most_three_times_its_text(kind: str, name: str) -> None:
     """The index of the real records or influencers takes at most three times the bytes of their JSON lines."""

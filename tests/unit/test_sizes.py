@@ -18,6 +18,7 @@ def test_sizes_cannot_be_changed() -> None:
     assert [DEFAULT_SIZES.head_limit(rows) for rows in (0, 2**21, 2**22)] == [1024, 1024, 2048]
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("one_by_one", [0, 16])
 @pytest.mark.parametrize("packed", [0, 64])
 def test_an_index_passes_its_sizes_to_all_tables(one_by_one: int, packed: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,6 +244,7 @@ def drawn_write(rng: Random, job_ids: list[str]) -> Callable[[ResultsIndex], Com
     return done
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("seed", range(160))
 def test_small_jobs_answer_as_jobs_with_tables(seed: int) -> None:
     """After any history, an index with packed jobs and one without have equal commits, answers and changes."""
