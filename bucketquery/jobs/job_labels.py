@@ -51,7 +51,7 @@ class JobLabels:
         # The garbage collector visits a long list each time, and a tuple of texts once.
         self._ids = tuple(ids)
         self._sizes = sizes
-        # The ids of a batch that came twice, and their labels; and the number, the first and the last id of the latest.
+        # The ids of a batch that came twice, with their labels. The number, the first and the last id of the latest one.
         self._batch: tuple[tuple[str, ...], UInt32s] | None = None
         self._batch_ends: tuple[int, str, str] | None = None
         self.places = _spread(len(ids), _most_labels(len(ids), sizes)) if places is None else places
@@ -73,10 +73,11 @@ class JobLabels:
         return np.fromiter(map(self._label_of.__getitem__, job_ids), dtype=np.uint32)
 
     def of_batch(self, job_ids: Sequence[str]) -> UInt32s:
-        """The labels of the ids of a batch, which all have one; only the writer calls this.
+        """The labels of the ids of a batch, which all have one.
 
         If hosts write the results of all jobs in the same order again and again, this compares the ids with those of
-        the batch before, which takes a tenth of the time of looking them up.
+        the batch before, which takes a tenth of the time of looking them up. Any thread may call this: the labels are
+        right whichever batch is remembered.
         """
         known = self._batch
         if known is not None and known[0] == tuple(job_ids):
@@ -85,7 +86,7 @@ class JobLabels:
         if len(labels) >= _LONG_BATCH:
             ends = len(labels), job_ids[0], job_ids[-1]
             if ends == self._batch_ends:
-                # The own ids, as those of the batch would stay in memory beside them.
+                # These texts are in memory already. Those of the batch would be kept beside them.
                 self._batch = tuple(self.ids(labels)), labels
             self._batch_ends = ends
         return labels
