@@ -51,8 +51,9 @@ class JobLabels:
         # The garbage collector visits a long list each time, and a tuple of texts once.
         self._ids = tuple(ids)
         self._sizes = sizes
-        # The ids of a batch that came twice, with their labels. The number, the first and the last id of the latest one.
+        # The ids of a batch that came twice, with their labels.
         self._batch: tuple[tuple[str, ...], UInt32s] | None = None
+        # The number of the ids of the latest long batch, the first and the last of them.
         self._batch_ends: tuple[int, str, str] | None = None
         self.places = _spread(len(ids), _most_labels(len(ids), sizes)) if places is None else places
         self.space = max(space, self.places.item(-1) + 1 if len(self.places) else 0)
