@@ -17,7 +17,7 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
 from bucketquery.search.job_by_job import Found, search_each, search_each_after, tables_of
 from bucketquery.search.job_rows import Group, JobRows
-from bucketquery.search.label_filter import label_filter
+from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.plan import Explanation
 from bucketquery.search.row_key import RowKey
 from bucketquery.search.search import scan
@@ -162,7 +162,10 @@ def _together(
     all_jobs = catalog.all_jobs(resolved.schema)
     if all_jobs is None:
         return None
-    together = Together(catalog, all_jobs, label_filter(selected, all_jobs.labels))
-    if not selected.is_all and number * shortcuts.rows_per_job < together.window_rows(resolved):
+    together = Together(catalog, all_jobs, None)
+    if selected.is_all:
+        return together
+    # The filter is made last, since it may look at each known job.
+    if number * shortcuts.rows_per_job < together.window_rows(resolved):
         return None
-    return together
+    return together._replace(jobs=LabelFilter.of(selected, all_jobs.labels))

@@ -159,13 +159,10 @@ class Together(NamedTuple):
         """The rows of a page, given in order by their numbers across some candidates."""
         groups: list[Group] = []
         places: list[Int64s] = []
-        length = sum([len(each.rows) for each in some])
         start = 0
         for view, rows, _, _ in some:
             stop = start + len(rows)
-            # Nearly always there are two candidates, and one comparison tells their rows apart.
-            is_own = page < stop if not start else page >= start if stop == length else (page >= start) & (page < stop)
-            own = is_own.nonzero()[0]
+            own = ((page >= start) & (page < stop)).nonzero()[0]
             if len(own):
                 groups.append(Group(Selection(view, rows.take(page.take(own) - start)), self.all_jobs.labels))
                 places.append(own)
