@@ -100,7 +100,8 @@ class JobLabels:
     def ids(self, labels: UInt32s) -> list[str]:
         """The ids of some labels. O(k log j) for k of j labels."""
         ranks = self.places.searchsorted(labels.astype(np.uint32, copy=False))
-        return [*map(self._ids.__getitem__, ranks.tolist())]
+        ids = self._ids
+        return [ids[rank] for rank in ranks.tolist()]
 
     def table(self, job_ids: Iterable[str]) -> Bools:
         """For each label, whether it is that of one of some ids; shape (`space`,). Unknown ids are left out."""

@@ -23,6 +23,8 @@ from bucketquery.storage.table import Table
 
 #: Columns of several jobs are concatenated if there are at least this many rows for each job; else rows are copied.
 _CONCATENATED_FROM: Final = 8
+#: The rows of combined tables that a page leaves out are kept if there are at most N rows for each one of the page.
+_KEPT_PER_ROW: Final = 4
 
 
 class Group(NamedTuple):
@@ -77,35 +79,38 @@ class JobRows:
         self.schema = SCHEMAS[schema.kind]
         self._groups = groups or (Group(Selection.of(empty_segment(self.schema)), ""),)
         self._order = order
-        if order is not None:
+        if order is not None and not (groups and groups[0].is_combined and _are_few(groups, len(order))):
             self._groups, self._order = self._some(order)
-
-    @classmethod
-    def arranged(cls, catalog: Catalog, schema: Schema, groups: Sequence[Group], order: Int64s) -> "JobRows":
-        """All rows of some groups; ``order`` leaves out none."""
-        rows = cls(catalog, schema, groups)
-        rows._order = order
-        return rows
 
     def _some(self, order: Int64s) -> tuple[Sequence[Group], Int64s | None]:
         """The groups and the order with some rows only, given by their numbers across all groups."""
         if len(self._groups) == 1:
             return (self._groups[0].at(order),), None
-        starts = np.cumsum([0, *(len(rows) for rows, _ in self._groups)])
-        by_group = order.argsort(kind="stable")
-        ascending = order[by_group]
-        cuts = ascending.searchsorted(starts).tolist()
-        groups = [
-            group.at(ascending[low:high] - start)
-            for group, start, (low, high) in zip(self._groups, starts.tolist(), pairwise(cuts), strict=False)
-            if low < high
-        ]
+        by_group = order.argsort()
+        ascending = order.take(by_group)
+        groups: list[Group] = []
+        first = low = 0
+        for group in self._groups:
+            stop = first + len(group.rows)
+            high = int(ascending.searchsorted(stop))
+            if low < high:
+                groups.append(group.at(ascending[low:high] - first))
+            first, low = stop, high
         if not groups:
             return (self._groups[0].at(order),), None
         return groups, by_group.argsort()
 
+    @once
+    def _exact(self) -> "JobRows | None":
+        """The same rows, in groups without the rows that the order leaves out; None if it leaves out none."""
+        if self._order is None or len(self._order) == sum([len(rows) for rows, _ in self._groups]):
+            return None
+        exact = JobRows(self._catalog, self.schema, self._groups)
+        exact._groups, exact._order = self._some(self._order)
+        return exact
+
     def __len__(self) -> int:
-        return sum([len(rows) for rows, _ in self._groups])
+        return sum([len(rows) for rows, _ in self._groups]) if self._order is None else len(self._order)
 
     def __getitem__(self, positions: slice | Int64s) -> "AnyRows":
         """The rows at some positions, in O(r) for the r rows of this one."""
@@ -152,6 +157,8 @@ class JobRows:
     @once
     def places(self) -> list[tuple[Segment, int]]:
         """Where the tables of their jobs store the rows: segments and rows there."""
+        if self._exact is not None:
+            return self._exact.places
         places: list[tuple[Segment, int]] = []
         for group in self._groups:
             if group.is_combined:
@@ -184,6 +191,8 @@ class JobRows:
         """The same rows with all fields, if columns are not concatenated."""
         if not self._groups[0].is_combined:
             return self.copies
+        if self._exact is not None:
+            return self._exact._source  # noqa: SLF001 - of the same class
         labels = np.concatenate([rows.column(JOB_LABEL) for rows, _ in self._groups])
         by_label = labels.argsort(kind="stable")
         ascending = labels[by_label]
@@ -224,10 +233,9 @@ class JobRows:
         if self._is_concatenated:
             return self._concatenated(lambda rows: rows.column(name))
         if self._is_combined_column(name):
-            dtype = self.schema.by_name[name].type.dtype
             values = self._concatenated(lambda rows: rows.column(name))
             # Spans have fewer bits in combined tables.
-            return values if values.dtype.kind == "O" else values.astype(dtype, copy=False)
+            return values.astype(np.int64) if values.dtype == np.uint32 else values
         return self._source.column(name)
 
     def missing(self, name: str) -> Bools | None:
@@ -267,6 +275,11 @@ class JobRows:
     def detach(self) -> Segment:
         """Copies of these rows in their order. They can only be read, since they may be out of identity order."""
         return self.copies.detach()
+
+
+def _are_few(groups: Sequence[Group], wanted: int) -> bool:
+    """Whether a column of all rows of some groups is read in less time than the wanted ones are picked."""
+    return sum([len(rows) for rows, _ in groups]) <= _KEPT_PER_ROW * wanted
 
 
 #: The rows of a page.

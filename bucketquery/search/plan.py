@@ -173,6 +173,26 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
     return _new_tuple(Plan, ("level", "order", lead, matches.levels, rows, len(scores), all_match, _COLUMN, None, stop))
 
 
+def bounded(matches: Matches, order: Order, least: Any) -> Plan | None:
+    """The plan for all matches whose sort key is at least ``least``; None unless it reads few rows.
+
+    It reads the sparsest level that has them. It may find no match, and some with lower sort keys.
+    """
+    window, lead, desc = matches.window, order.lead, order.desc
+    if matches.matched <= matches.shortcuts.few_matches or not matches.shortcuts.levels:
+        return None
+    value_index = window.view.base.value_index(lead, desc=desc)
+    level = None if value_index is None else value_index.serving(least)
+    if value_index is None or level is None or window.base.start >= value_index.covered:
+        return None
+    stop = min(window.base.stop, value_index.covered)
+    _, rows, _ = level.between(window.base.start, stop)
+    if len(rows) > matches.matched:
+        return None
+    edge = float(sort_keys_of(level.edge, desc=desc))
+    return Plan("level", "order", lead, (*matches.levels, edge), rows, len(rows), False, 0, None, stop)  # noqa: FBT003
+
+
 def _best_below(sort_keys: Array, below: float, need: int) -> Int64s:
     """The places of the greatest sort keys that are less than ``below``: about twice ``need``, or all.
 

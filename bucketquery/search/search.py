@@ -7,6 +7,7 @@ and head have different numbers: row ``r`` of the head is ``base.length + r``.
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from bucketquery.model.schema import Int64s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.order import Order, is_of_numbers
-from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan, choose
+from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan, bounded, choose
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import BaseRows, Matches
 from bucketquery.search.window import Window
@@ -125,17 +126,23 @@ def _by_plan(
     return found, count, plan.explain(rows_read + read)
 
 
-def first_candidates(matches: Matches, order: Order, need: int) -> tuple[BaseRows, int]:
+def first_candidates(matches: Matches, order: Order, need: int, least: Any = None) -> tuple[BaseRows, int]:
     """Rows of the base, ascending, that include all of the first ``need`` matches that lie there.
 
     Args:
         matches: the matches, at least ``need``.
         order: an order that time does not lead.
         need: the number of wanted matches, at least one.
+        least: a match is only wanted if its sort key is at least this; None: there is no such bound.
 
     Returns:
         The rows, which all match, and the number of rows read for them.
     """
+    within = None if least is None else bounded(matches, order, least)
+    if within is not None:
+        rows, read = _read(within, matches, order, 0)
+        assert rows is not None, "any number of matches is enough"
+        return rows, read
     rows_read = 0
     plan = choose(matches, order, need)
     rows, read = _read(plan, matches, order, need)

@@ -13,7 +13,7 @@ import numpy as np
 from bucketquery.arrays.ranking import best
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.model.schema import JOB_LABEL, Array, Int64s, Schema, Type, UInt32s
+from bucketquery.model.schema import JOB_LABEL, Array, Int64s, Type, UInt32s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.job_by_job import Found, merge
@@ -129,6 +129,8 @@ class Together(NamedTuple):
         first, last = resolved.from_, resolved.from_ + resolved.size
         some: list[Candidates] = []
         matched = rows_read = 0
+        # There are ``last`` matches with this sort key or a greater one.
+        least: Any = None
         for view in views:
             window = Window.of(view, resolved.start, resolved.end)
             matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, self.jobs)
@@ -136,9 +138,11 @@ class Together(NamedTuple):
             matched += own
             rows_read += matches.rows_read
             if own and resolved.size:
-                rows, read = first_candidates(matches, order, min(last, own))
+                rows, read = first_candidates(matches, order, min(last, own), least)
                 rows_read += read
-                sort_keys = sort_keys_of(view.base.columns[lead][rows], desc=desc)
+                sort_keys = sort_keys_of(view.base.columns[lead].take(rows), desc=desc)
+                if least is None and len(rows) >= last:
+                    least = sort_keys.min()
                 some.append(Candidates(view, rows, sort_keys, matches.head))
         if first >= min(last, matched):
             return Found(JobRows(self.catalog, resolved.schema, ()), matched, rows_read)
@@ -153,23 +157,8 @@ class Together(NamedTuple):
             # The greatest of some numbers is NaN if any of them is: a row has no value.
             return None
         page = best(sort_keys, min(last, matched), desc=desc, few=shortcuts.few_sort_keys)[first:]
-        return Found(self._page(some, page, resolved.schema), matched, rows_read)
-
-    def _page(self, some: Sequence[Candidates], page: Int64s, schema: Schema) -> JobRows:
-        """The rows of a page, given in order by their numbers across some candidates."""
-        groups: list[Group] = []
-        places: list[Int64s] = []
-        start = 0
-        for view, rows, _, _ in some:
-            stop = start + len(rows)
-            own = ((page >= start) & (page < stop)).nonzero()[0]
-            if len(own):
-                groups.append(Group(Selection(view, rows.take(page.take(own) - start)), self.all_jobs.labels))
-                places.append(own)
-            start = stop
-        if len(groups) == 1:
-            return JobRows(self.catalog, schema, groups)
-        return JobRows.arranged(self.catalog, schema, groups, np.concatenate(places).argsort())
+        groups = [Group(Selection(view, rows), self.all_jobs.labels) for view, rows, _, _ in some]
+        return Found(JobRows(self.catalog, resolved.schema, groups, page), matched, rows_read)
 
     def _merged(self, parts: Sequence[Table], asked: ResolvedQuery, order: Order, shortcuts: Shortcuts) -> Found:
         """The page of a query in an order that time does not lead, from several tables."""

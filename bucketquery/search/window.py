@@ -30,7 +30,11 @@ class Window(NamedTuple):
         """The window ``[start, end)``, epoch ms."""
         base, head, deleted = slice(0, view.base.length), slice(0, view.head.length), view.deleted
         if start > FIRST_MS or end <= LAST_MS:
-            base = time_slice(view.timestamps, start, end)
+            if end > LAST_MS:
+                # Without an end only the start is looked up.
+                base = slice(int(view.timestamps.searchsorted(start)), base.stop)
+            else:
+                base = time_slice(view.timestamps, start, end)
             head = time_slice(view.head_timestamps, start, end) if end > view.head_start else slice(0, 0)
         if len(deleted):
             deleted = deleted[deleted.searchsorted(base.start) : deleted.searchsorted(base.stop)]

@@ -146,13 +146,10 @@ class Selection:
             in_base, in_head, desc = found
             values = np.concatenate((self.view.base.values(name, in_base), self.view.head.values(name, in_head)))
             return values[::-1] if desc else values
-        if isinstance(found, slice):
-            return self.view.base.values(name, found)
-        parts = self._split()
-        if len(parts) == 1:
-            ((segment, own, _),) = parts
-            return segment.values(name, own)
-        return self._in_place([(positions, segment.values(name, own)) for segment, own, positions in parts])
+        view = self.view
+        if isinstance(found, slice) or not view.head.length:
+            return view.base.values(name, found)
+        return self._in_place([(positions, segment.values(name, own)) for segment, own, positions in self._split()])
 
     def comparable(self, name: str) -> Array:
         """A column's values as numbers that compare like them: keywords as codes, a missing one below all others.

@@ -109,6 +109,26 @@ def test_a_part_of_an_unread_page_locates_only_its_rows(monkeypatch: pytest.Monk
         assert not is_made(rows_of(page), "copies")
 
 
+@pytest.mark.parametrize(("each", "size"), [(5, 30), (40, 300)])
+def test_rows_that_a_page_leaves_out_are_not_located(
+    each: int, size: int, monkeypatch: pytest.MonkeyPatch, located: list[int]
+) -> None:
+    """Keys and scores of a page in the order of scores are picked from the rows that were compared."""
+    index = many(monkeypatch, each)
+    plain = index.snapshot()._with_shortcuts(only(()))
+    query = BucketQuery(jobs=JOBS, sort="anomaly_score", desc=True, size=size)
+    page, expected = index.search(query), plain.search(query)
+    assert (len(page), page.keys()) == (size, expected.keys())
+    assert sum(map(len, (group.rows for group in rows_of(page)._groups))) > size
+    assert located == []
+    assert page.column("event_count").tolist() == expected.column("event_count").tolist()
+    assert sum(located) == size
+    part = index.search(query.replace(from_=1, size=2))
+    assert sum(map(len, (group.rows for group in rows_of(part)._groups))) == 2
+    assert part.keys() == expected.keys()[1:3]
+    assert list(page) == list(expected)
+
+
 def test_rows_of_large_pages_are_gathered_job_by_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """All fields of records and buckets are those of the jobs' own pages, missing ones and lists included."""
     cut_all_jobs(monkeypatch, 3)

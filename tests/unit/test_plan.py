@@ -11,8 +11,8 @@ from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search import plan as plan_module
 from bucketquery.search.order import Order
-from bucketquery.search.plan import Explanation, Plan, _best_below, choose
-from bucketquery.search.search import search
+from bucketquery.search.plan import Explanation, Plan, _best_below, bounded, choose
+from bucketquery.search.search import first_candidates, search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Matches
 from bucketquery.search.window import Window
@@ -139,6 +139,39 @@ def test_the_best_sort_keys_below_a_bound_are_taken_by_a_sample() -> None:
     assert _best_below(tied, 9.0, 2).tolist() == [*range(20)]
     assert _best_below(tied, 5.0, 2).tolist() == [20]
     assert _best_below(tied[:0], 5.0, 2).tolist() == []
+
+
+@pytest.mark.parametrize("deleted", [(), (3, 700, 2_000)])
+def test_a_bounded_plan_reads_all_matches_at_or_above_its_bound(opposed: Table, deleted: tuple[int, ...]) -> None:
+    """It reads the sparsest level that has them, unless that has more rows than match."""
+    scores, counts = (opposed.base.column(name) for name in ("anomaly_score", "event_count"))
+    of = Table(opposed.base, np.array(deleted, dtype=np.int64), opposed.head, opposed._interim)
+    for threshold, least, level in ((0.0, 4_000, 256), (10.0, 4_050, 64), (30.0, 3_500, 1_024), (50.0, 3_500, None)):
+        query = resolved(sort="event_count", desc=True, anomaly_score=threshold, end=3_000 * STEP)
+        matches, order = counted(of, query), Order.of(query)
+        plan = bounded(matches, order, least)
+        if level is None:
+            assert plan is None
+            continue
+        assert plan is not None
+        assert set(plan.rows.tolist()) == set((counts[:3_000] >= ROWS - level).nonzero()[0].tolist())
+        wanted = (counts[:3_000] >= least) & (scores[:3_000] >= threshold)
+        wanted[list(deleted)] = False
+        rows, _ = first_candidates(matches, order, matches.matched, least)
+        assert set(wanted.nonzero()[0].tolist()) <= set(rows.tolist())
+        assert not set(deleted) & set(rows.tolist())
+        assert (scores[rows] >= threshold).all()
+
+
+def test_no_bounded_plan_is_made_where_no_level_pays(opposed: Table) -> None:
+    """Few matches are all read; a bound below all levels, or one that is missing, bounds nothing."""
+    query = resolved(sort="event_count", desc=True, start=0)
+    matches, order = counted(opposed, query), Order.of(query)
+    assert bounded(matches, order, 4_000) is not None
+    assert bounded(matches, order, -1) is None
+    assert bounded(matches, order, float("nan")) is None
+    for shortcuts in (Shortcuts(levels=False), Shortcuts(few_matches=ROWS)):
+        assert bounded(counted(opposed, query, shortcuts), order, 4_000) is None
 
 
 def test_a_sample_that_finds_too_few_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
