@@ -67,12 +67,10 @@ def _words(keys: Sequence[Array]) -> list[tuple[Int64s, int]]:
 
 
 def _narrowed(key: Array) -> tuple[Int64s, int]:
-    """A key as small integers of the same order, and the number of their bits; 0 bits if all are equal."""
-    if not len(key):
-        return key.astype(np.int64), 0
-    first, last = int(key.min()), int(key.max())
+    """A key as small integers of the same order, and the number of their bits; none and 0 bits if all are equal."""
+    first, last = (int(key.min()), int(key.max())) if len(key) else (0, 0)
     if first == last:
-        return key.astype(np.int64), 0
+        return np.empty(0, dtype=np.int64), 0
     extent = last - first
     if extent.bit_length() > _WORD:
         # The values lie so far apart that a difference leaves int64, so their ranks stand for them.

@@ -24,6 +24,7 @@ from bucketquery.storage.combined import (
     overlaid,
     relabelled,
     slice_of,
+    with_rows,
     without_identities,
     without_labels,
 )
@@ -178,8 +179,7 @@ def _overlaid(table: Table, stored: Segment, deleted: Segment) -> Table:
 
 
 def _written(table: Table, stored: Segment, deleted: Segment) -> Table:
-    table = without_identities(table, deleted)
-    return table.upsert(stored)[0] if stored.length else table
+    return with_rows(without_identities(table, deleted), stored)
 
 
 def _without(table: Table, deletion: Deletion, labels: JobLabels) -> Table:

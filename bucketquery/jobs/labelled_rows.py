@@ -1,6 +1,6 @@
 """Rows of many jobs as columns, made without a call of NumPy for each row or for each small job."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
@@ -22,9 +22,11 @@ class SpanTooLong(Exception):
     """A span of 2**32 seconds or more, which no combined table can have."""
 
 
-def packed_rows(layout: Layout, records: Iterable[bytes | bytearray], sizes: Sizes) -> Segment:
-    """Records of any jobs as a segment, out of order; only its columns and masks may be read. O(k), few calls."""
-    data = b"".join(records)
+def packed_rows(layout: Layout, data: bytes, sizes: Sizes) -> Segment:
+    """Records of any jobs, one after the other, as a segment: O(k), few calls.
+
+    The rows are out of order, so only the columns and masks may be read.
+    """
     columns = PackedColumns(layout, data)
     missing = int(np.bitwise_or.reduce(layout.missing(data))) if data else 0
     length = len(data) // layout.size
@@ -35,7 +37,7 @@ def packed_rows(layout: Layout, records: Iterable[bytes | bytearray], sizes: Siz
 
 def joined(segments: Sequence[Segment], sizes: Sizes) -> list[Segment]:
     """The same rows in fewer segments: neighbours that are packed become one."""
-    if not any(isinstance(segment, PackedSegment) for segment in segments):
+    if len(segments) <= 1 or not any(isinstance(segment, PackedSegment) for segment in segments):
         return [*segments]
     found: list[Segment] = []
     records: list[bytes | bytearray] = []
@@ -50,11 +52,11 @@ def joined(segments: Sequence[Segment], sizes: Sizes) -> list[Segment]:
             records.append(data if len(data) == stop else data[:stop])
             continue
         if records:
-            found.append(packed_rows(layout, records, sizes))
+            found.append(packed_rows(layout, b"".join(records), sizes))
             records = []
         found.append(segment)
     if records:
-        found.append(packed_rows(layout, records, sizes))
+        found.append(packed_rows(layout, b"".join(records), sizes))
     return found
 
 

@@ -10,9 +10,10 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
+from bucketquery.jobs.batch_rows import BatchRows
 from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.jobs.labelled_rows import LabelledRows, packed_rows
-from bucketquery.model.schema import BUCKET, COMBINED, JOB_LABEL, Bools, Kind, Schema
+from bucketquery.model.schema import BUCKET, COMBINED, JOB_LABEL, Bools, Kind, Schema, UInt32s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.queries.deletion import Deletion
 from bucketquery.storage.packed_rows import layout_of
@@ -166,7 +167,7 @@ class _Run:
         self._segments: list[Segment] = []
         #: For each segment its number of rows, their jobs, and which of them are stored: one value or one each.
         self._lengths: list[int] = []
-        self._ids: list[str | Sequence[str]] = []
+        self._ids: list[str | Sequence[str] | BatchRows] = []
         self._is_stored: list[bool | Bools] = []
         self._length = 0
         #: For each deleted job, the number of rows before it was last deleted.
@@ -195,19 +196,21 @@ class _Run:
         layout = _LAYOUT
         assert layout is not None, "single rows are those of a kind that can be packed"
         entries = self._entries[0] if len(self._entries) == 1 else [*chain.from_iterable(self._entries)]
+        self._entries = []
+        if isinstance(entries, BatchRows):
+            self._put(packed_rows(layout, entries.data, DEFAULT_SIZES), entries, is_stored=True)
+            return
         after = entries[2::3]
         is_stored: bool | Bools = True
         try:
-            rows = packed_rows(layout, after, DEFAULT_SIZES)
+            data = b"".join(after)
         except TypeError:
             # A deleted row has no record. To look for one first would take a millisecond for each 100,000 rows.
             is_stored = np.array([record is not None for record in after], dtype=np.bool_)
-            records = [record or before for before, record in zip(entries[1::3], after, strict=True)]
-            rows = packed_rows(layout, records, DEFAULT_SIZES)
-        self._put(rows, entries[::3], is_stored)
-        self._entries = []
+            data = b"".join([record or before for before, record in zip(entries[1::3], after, strict=True)])
+        self._put(packed_rows(layout, data, DEFAULT_SIZES), entries[::3], is_stored)
 
-    def _put(self, segment: Segment, ids: str | Sequence[str], is_stored: bool | Bools) -> None:  # noqa: FBT001
+    def _put(self, segment: Segment, ids: "str | Sequence[str] | BatchRows", is_stored: bool | Bools) -> None:  # noqa: FBT001
         if segment.length:
             self._segments.append(segment)
             self._lengths.append(segment.length)
@@ -224,17 +227,10 @@ class _Run:
         else:
             of_rows = np.concatenate(
                 [
-                    labels.labels([ids]).repeat(length) if isinstance(ids, str) else labels.of_batch(ids)
+                    labels.labels([ids]).repeat(length) if isinstance(ids, str) else _labels_of_each(labels, ids)
                     for ids, length in zip(self._ids, self._lengths, strict=True)
                 ]
             )
-        is_stored = np.concatenate(
-            [
-                np.broadcast_to(np.bool_(is_stored), length) if isinstance(is_stored, bool) else is_stored
-                for is_stored, length in zip(self._is_stored, self._lengths, strict=True)
-            ]
-            or [np.empty(0, dtype=np.bool_)]
-        )
         rows = LabelledRows(schema, self._segments, of_rows, sizes)
         dropped = stays = None
         if self._gone:
@@ -244,7 +240,17 @@ class _Run:
             first[labels.labels(self._gone)] = [*self._gone.values()]
             stays = np.arange(rows.length) >= first[rows.columns[JOB_LABEL]]
         order = rows.last_of_each(stays)
-        is_stored = is_stored[order]
-        if is_stored.all():
+        if all(each is True for each in self._is_stored):
             return RowEdits(dropped, rows.segment(order), rows.segment(order[:0]))
+        is_stored = np.concatenate(
+            [
+                np.broadcast_to(np.bool_(is_stored), length) if isinstance(is_stored, bool) else is_stored
+                for is_stored, length in zip(self._is_stored, self._lengths, strict=True)
+            ]
+        )[order]
         return RowEdits(dropped, rows.segment(order[is_stored]), rows.segment(order[~is_stored]))
+
+
+def _labels_of_each(labels: JobLabels, rows: Sequence[str] | BatchRows) -> UInt32s:
+    """The label of each row, given the ids of the rows or all of a batch."""
+    return labels.of_batch(rows.ids, rows.hashes) if isinstance(rows, BatchRows) else labels.labels(rows)

@@ -102,6 +102,21 @@ def _is_named(labels: UInt32s, is_named: Bools) -> Bools:
     return is_named.take(labels)
 
 
+def with_rows(table: Table, stored: Segment) -> Table:
+    """A table with some rows, new or in place of others by identity; for the writer only.
+
+    As `Table.upsert`. O(k) amortised for k final rows without keywords that are later than all rows of the table.
+    """
+    if not stored.length:
+        return table
+    first, parts = stored.timestamp(0), (table.base, table.head)
+    is_later = all(not part.length or part.timestamp(part.length - 1) < first for part in parts)
+    # A new keyword may change all codes of the base, which `upsert` avoids.
+    if is_later and not stored.dictionaries and not stored.column("is_interim").any():
+        return followed_by(table, stored)
+    return table.upsert(stored)[0]
+
+
 def followed_by(table: Table, later: Segment) -> Table:
     """A table followed by later rows, interim ones too, appended in place; for the writer only. O(k) amortised."""
     base, first = table.base, table.base.length

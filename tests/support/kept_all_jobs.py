@@ -9,6 +9,7 @@ import pytest
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery import index as indexes
+from bucketquery.jobs import writes
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.model.schema import COMBINED, JOB_LABEL, SCHEMAS, Kind
 from bucketquery.storage.selection import Selection
@@ -37,8 +38,9 @@ Row = tuple[Any, ...]
 
 
 def shrink(patch: pytest.MonkeyPatch, **sizes: Any) -> None:
-    """Let the indexes that are made from now on keep few rows in each part."""
+    """Let the indexes that are made from now on keep few rows in each part, and write a few rows as a long batch."""
     patch.setattr(indexes, "DEFAULT_SIZES", replace(vars(indexes)["DEFAULT_SIZES"], **SMALL | sizes))
+    patch.setattr(writes, "_MANY", 4)
 
 
 def read(snapshot: Snapshot, kind: Kind, *, final: bool = False) -> list[Row]:

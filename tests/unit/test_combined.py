@@ -16,6 +16,7 @@ from bucketquery.storage.combined import (
     overlaid,
     relabelled,
     slice_of,
+    with_rows,
     without_identities,
     without_labels,
 )
@@ -146,6 +147,24 @@ def test_a_cut_table_keeps_its_value_indexes() -> None:
         index.check(each.base.column("anomaly_score"))
     assert after.final.length == 0
     assert later.final.length == 10
+
+
+def test_later_rows_are_appended_without_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are not later than all, deleted ones too, are compared; so are interim ones, which go to the head."""
+    table = table_of(of_jobs((3, [0, 1, 5])))
+    table = Table(table.base, np.array([2]), table.head, table._interim)
+    with monkeypatch.context() as patch:
+        patch.setattr(Table, "upsert", None)
+        assert with_rows(table, of_jobs((3, []))) is table
+        later = with_rows(table, of_jobs((3, [6, 7])))
+        assert with_rows(Table.empty(table.base.schema, table.base.sizes), of_jobs((3, [1]))).length == 1
+    later.check()
+    assert stored(later) == [(0, 3), (1, 3), (6, 3), (7, 3)]
+    assert with_rows(later, of_jobs((3, [8]), is_interim=True)).head.length == 1
+    for rows in ([3, 8], [5], [1]):
+        found = with_rows(later, of_jobs((3, rows)))
+        found.check()
+        assert stored(found) == sorted({(0, 3), (1, 3), (6, 3), (7, 3), *((row, 3) for row in rows)})
 
 
 def test_a_part_of_a_segment_is_a_view() -> None:

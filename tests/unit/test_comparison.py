@@ -3,7 +3,7 @@
 import numpy as np
 
 from bucketquery.model.schema import RECORD
-from bucketquery.storage.comparison import differing_parts, same_rows
+from bucketquery.storage.comparison import differing_parts, find_rows, same_rows
 from bucketquery.storage.packed_segment import pack
 from bucketquery.storage.segment import Segment
 from support.helpers import FULL, bucket, record, segment, without
@@ -58,3 +58,18 @@ def test_differing_parts_are_counted() -> None:
             for those in (changed, pack(changed)):
                 assert differing_parts(these, rows, those, rows) == expected, other
                 assert differing_parts(these, rows[:1], those, rows[:1]) == 0
+
+
+def test_rows_are_found_by_identity() -> None:
+    """Or the row before which they would be inserted; so are later rows, and those at the last instant."""
+    base = segment([bucket(row, bucket_span=span) for row in (0, 2) for span in (60, 300)])
+    for documents, found, rows in (
+        ([bucket(0, bucket_span=60), bucket(1), bucket(2, bucket_span=300)], [True, False, True], [0, 2, 3]),
+        ([bucket(2, bucket_span=100), bucket(2, bucket_span=900), bucket(3)], [False] * 3, [3, 4, 4]),
+        ([bucket(3), bucket(4)], [False] * 2, [4, 4]),
+        ([], [], []),
+    ):
+        has, places = find_rows(base, segment(documents))
+        assert (has.tolist(), places.tolist()) == (found, rows)
+        has, places = find_rows(segment([]), segment(documents))
+        assert (has.tolist(), places.tolist()) == ([False] * len(documents), [0] * len(documents))

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bucketquery.jobs import job_labels
 from bucketquery.jobs.job_labels import NO_LABEL, JobLabels
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 
@@ -30,19 +32,33 @@ def test_labels_and_ids_are_each_other() -> None:
     assert labels.nbytes() == 3 * (4 + 8)
 
 
+def hashes_of(ids: list[str]) -> Any:
+    """The hash of each id."""
+    return np.array([*map(hash, ids)], dtype=np.int64)
+
+
 def test_a_batch_that_comes_again_is_compared() -> None:
-    """Its labels are those of its ids, also after a batch with the same ends, and after new ids."""
+    """Its labels are those of its ids, also after another batch, and after new ids."""
     every = [f"job-{number:04}" for number in range(1_100)]
     labels = JobLabels(every)
     weight = labels.nbytes()
     other = [every[0], *every[-2:0:-1], every[-1]]
-    for batch in (every, every, every, other, other[:-1], every, ["job-0001"], []):
-        assert labels.of_batch([*batch]).tolist() == labels.labels(batch).tolist()
+    for batch in (every, every, other, other[:-1], every, ["job-0001"], [], other):
+        assert labels.of_batch(batch, hashes_of(batch)).tolist() == labels.labels(batch).tolist()
     assert labels.nbytes() == weight + 1_100 * (4 + 8)
-    assert labels._batch is not None
-    assert all(own is mine for own, mine in zip(labels._batch[0], other, strict=True))
+    again = hashes_of(other)
+    assert labels.of_batch([], again).tolist() == labels.labels(other).tolist(), "the ids were looked up again"
     extended = labels.with_ids(["job-0000a"]).labels
-    assert extended.of_batch(every).tolist() == extended.labels(every).tolist()
+    assert extended.of_batch(every, hashes_of(every)).tolist() == extended.labels(every).tolist()
+
+
+def test_ids_with_one_hash_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then equal hashes do not mean equal ids."""
+    monkeypatch.setattr(job_labels, "hash", len, raising=False)
+    labels = JobLabels(["app", "cat", "dogs"])
+    hashes = np.array([3, 3])
+    for batch in (["app", "cat"], ["cat", "app"], ["app", "cat"]):
+        assert labels.ids(labels.of_batch(batch, hashes)) == batch
 
 
 def test_there_may_be_no_ids() -> None:
