@@ -157,7 +157,7 @@ CLAIMS: Final = (
     Claim("elastic.wsgi_app.wsgi", "a page of n buckets", LINEAR, sending_by_wsgi, 256, 8_192),
     Claim("elastic.asgi_app.asgi", "a page of n buckets", LINEAR, sending_by_asgi, 256, 8_192),
     Claim("elastic.clients.client", "the newest page of n buckets", LOGARITHMIC, asking_by_client),
-    Claim(_FIND_JOBS, "a pattern of n jobs", LINEAR, finding_jobs, 256, 16_384),
+    Claim(_FIND_JOBS, "a pattern of n jobs", LINEAR, finding_jobs, 2_048, 65_536),
     Claim(_FIND_JOBS, "one of n jobs", CONSTANT, finding_a_job, 256, 16_384),
     Claim(_EVALUATE, "n documents", LOGLINEAR, evaluating, 128, 8_192),
     Claim(_EVALUATE, "n buckets with their records", LINEAR, evaluating_expanded, 4, 256),

@@ -131,7 +131,7 @@ CLAIMS: Final = (
     Claim(_SWIMLANE, "the worst ten of n jobs", AT_MOST_LINEAR, swimlane_of_jobs, 256, 4_096),
     Claim(_SWIMLANE, "ten hosts, n influencers", AT_MOST_LINEAR, swimlane_of_hosts, 16_384, 262_144),
     Claim(_TOP, "by the greatest score, n influencers", AT_MOST_LINEAR, partial(top, "max"), 16_384, 262_144),
-    Claim(_TOP, "by the sum, n influencers", LINEAR, partial(top, "sum"), 16_384, MILLION),
+    Claim(_TOP, "by the sum, n influencers", AT_MOST_LINEAR, partial(top, "sum"), 16_384, MILLION),
     Claim("answers.top_influencers.TopInfluencers.column", "of n influencers", CONSTANT, reading_a_column),
     Claim("queries.swimlane_query.SwimlaneQuery", "n jobs", LINEAR, making_a_query, 256, 8_192),
     Claim(f"{_POSTINGS}.of", "n rows", LINEAR, making_postings, 16_384, MILLION),
