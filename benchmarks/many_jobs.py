@@ -92,8 +92,8 @@ def measure_upkeep(jobs: int, effort: Effort) -> Figures:
     """What it costs to write while questions over all jobs are asked, microseconds a document.
 
     Two indexes get the same documents, in turn. One of them is asked every question before each sample. This is done
-    three times, with new indexes. The first time, their arrays grow in memory that the process has not had yet, and to
-    get it from the system takes longer than to copy the arrays. So these batches are a work of their own.
+    in three rounds, with new indexes. In the first round the arrays grow in memory that the process gets from the
+    system, which takes longer than the copy. So this round is a work of its own.
 
     Raises:
         WrongAnswer: buckets are missing, or no bucket matches a question.

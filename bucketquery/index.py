@@ -389,7 +389,7 @@ class ResultsIndex(Reads):
         return commit
 
     def check(self) -> None:
-        """Assert every invariant of the stored data, for tests. Complexity: O(n)."""
+        """Assert every invariant of the stored data, for tests. Complexity: at most O(n)."""
         self._snapshot.check()
 
     def __repr__(self) -> str:

@@ -276,7 +276,7 @@ class Snapshot(Reads):
         raise ValueError("clock must return epoch milliseconds inside int64")
 
     def check(self) -> None:
-        """Assert every invariant of the stored data, for tests. Complexity: O(n)."""
+        """Assert every invariant of the stored data, for tests. Complexity: at most O(n)."""
         self._catalog.check()
 
     def __repr__(self) -> str:

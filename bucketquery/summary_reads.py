@@ -80,8 +80,8 @@ class SummaryReads(CountReads):
             UnknownJob: a job is not known; the error names the first one.
 
         Complexity: at most O(n) for the n results of the window. By the greatest score, the value index names the
-        entries. By the sum, the totals of blocks of results are stored. So the time hardly grows with n, except at the
-        first call, which makes the indexes: O(n).
+        entries. For the sum, the index stores the totals of blocks of results. So the time hardly grows with n, except
+        at the first call, which makes the indexes: O(n).
 
         >>> from bucketquery import ResultsIndex
         >>> index = ResultsIndex()

@@ -67,7 +67,10 @@ def _words(keys: Sequence[Array]) -> list[tuple[Int64s, int]]:
 
 
 def _narrowed(key: Array) -> tuple[Int64s, int]:
-    """A key as small integers of the same order, and the number of their bits; none and 0 bits if all are equal."""
+    """A key as small integers of the same order, and the number of their bits.
+
+    If all values are equal: an empty array and 0 bits.
+    """
     first, last = (int(key.min()), int(key.max())) if len(key) else (0, 0)
     if first == last:
         return np.empty(0, dtype=np.int64), 0

@@ -1,20 +1,19 @@
-"""The single rows that a large batch has changed, in lists of their own, and what the write knows of all of them."""
+"""The single rows that a large batch has changed, as lists, with the hashes of the ids and the joined records."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from bucketquery.model.once import once
 from bucketquery.model.schema import Int64s
 
-#: A job, the record that the row replaced (None if it is new), or its own record.
-Entry = str | bytes | None
+#: A part of the change of one row: the job, the record that the row replaced (None if it is new), or its own record.
+Part = str | bytes | None
 
 
-class BatchRows(Sequence[Entry]):
+class BatchRows(Sequence[Part]):
     """The changes of single rows that a large batch has made. It reads as the flat list of `jobs.writes.Written.rows`.
 
-    The lists are made anyway, and the combined tables read them as they are: a flat list would be made and taken apart
-    again.
+    The write makes these lists in any case. The combined tables read them directly, so they need no flat list. Each
+    read of a part or of several makes the flat list anew.
 
     Attributes:
         ids: the job of each row.
@@ -24,7 +23,7 @@ class BatchRows(Sequence[Entry]):
         data: the records, one after the other.
     """
 
-    __slots__ = ("__dict__", "before", "data", "hashes", "ids", "records")
+    __slots__ = ("before", "data", "hashes", "ids", "records")
 
     def __init__(
         self, ids: Sequence[str], hashes: Int64s, before: Sequence[bytes | None], records: Sequence[bytes], data: bytes
@@ -39,18 +38,17 @@ class BatchRows(Sequence[Entry]):
         return 3 * len(self.ids)
 
     @overload
-    def __getitem__(self, index: int) -> Entry: ...
+    def __getitem__(self, index: int) -> Part: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Entry]: ...
-    def __getitem__(self, index: int | slice) -> Entry | Sequence[Entry]:
-        """An entry of the flat list, or some of them."""
-        return self._flat[index]
+    def __getitem__(self, index: slice) -> Sequence[Part]: ...
+    def __getitem__(self, index: int | slice) -> Part | Sequence[Part]:
+        """A part of the flat list, or some of them."""
+        return self._flat()[index]
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self._flat)
+    def __iter__(self) -> Iterator[Part]:
+        return iter(self._flat())
 
-    @once
-    def _flat(self) -> list[Entry]:
-        flat: list[Entry] = [None] * len(self)
+    def _flat(self) -> list[Part]:
+        flat: list[Part] = [None] * len(self)
         flat[::3], flat[1::3], flat[2::3] = self.ids, self.before, self.records
         return flat

@@ -239,7 +239,7 @@ class ChangeLog:
 
     def _add_parts(self, written: Written, sequence: int, time: int) -> bool:
         parts, start, stop, open_rows = self._state
-        rows, added = written.rows, []
+        rows, added = [*written.rows], []
         if rows:
             if open_rows.sequences:
                 columns = open_rows.columns(0, len(open_rows.sequences))

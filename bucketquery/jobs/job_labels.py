@@ -81,16 +81,15 @@ class JobLabels:
             hashes: the hash of each.
         """
         known = self._batch
-        if known is not None and np.array_equal(known[0], hashes):
+        if known is not None and np.array_equal(known[0], hashes) and self._has_distinct_hashes:
             return known[1]
         labels = self.labels(job_ids)
-        if self._differ:
-            self._batch = hashes, labels
+        self._batch = hashes, labels
         return labels
 
     @once
-    def _differ(self) -> bool:
-        """Whether the hashes of all ids differ, so that they stand for the ids."""
+    def _has_distinct_hashes(self) -> bool:
+        """Whether no two ids have the same hash. Then equal hashes mean equal ids."""
         hashes = np.sort(np.fromiter(map(hash, self._ids), dtype=np.int64))
         return not (hashes[1:] == hashes[:-1]).any()
 

@@ -13,14 +13,12 @@ import numpy as np
 from bucketquery.jobs.batch_rows import BatchRows
 from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.jobs.labelled_rows import LabelledRows, packed_rows
-from bucketquery.model.schema import BUCKET, COMBINED, JOB_LABEL, Bools, Kind, Schema, UInt32s
+from bucketquery.jobs.small_jobs import LAYOUT
+from bucketquery.model.schema import COMBINED, JOB_LABEL, Bools, Kind, Schema, UInt32s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.queries.deletion import Deletion
-from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.table_changes import TableChanges
-
-_LAYOUT: Final = layout_of(BUCKET)
 
 
 class CommitChanges(Protocol):
@@ -178,8 +176,12 @@ class _Run:
 
     def add(self, commit: PendingCommit) -> None:
         """Add the rows of a commit."""
-        if commit.rows:
-            self._entries.append(commit.rows)
+        rows = commit.rows
+        if isinstance(rows, BatchRows):
+            self._join()
+            self._put(packed_rows(LAYOUT, rows.data, DEFAULT_SIZES), rows, is_stored=True)
+        elif rows:
+            self._entries.append(rows)
         if commit.gone is not None:
             self._join()
             self._gone[commit.gone] = self._length
@@ -193,13 +195,8 @@ class _Run:
         """Make one segment of the single rows so far, so that their order among the others is known."""
         if not self._entries:
             return
-        layout = _LAYOUT
-        assert layout is not None, "single rows are those of a kind that can be packed"
         entries = self._entries[0] if len(self._entries) == 1 else [*chain.from_iterable(self._entries)]
         self._entries = []
-        if isinstance(entries, BatchRows):
-            self._put(packed_rows(layout, entries.data, DEFAULT_SIZES), entries, is_stored=True)
-            return
         after = entries[2::3]
         is_stored: bool | Bools = True
         try:
@@ -208,9 +205,9 @@ class _Run:
             # A deleted row has no record. To look for one first would take a millisecond for each 100,000 rows.
             is_stored = np.array([record is not None for record in after], dtype=np.bool_)
             data = b"".join([record or before for before, record in zip(entries[1::3], after, strict=True)])
-        self._put(packed_rows(layout, data, DEFAULT_SIZES), entries[::3], is_stored)
+        self._put(packed_rows(LAYOUT, data, DEFAULT_SIZES), entries[::3], is_stored)
 
-    def _put(self, segment: Segment, ids: "str | Sequence[str] | BatchRows", is_stored: bool | Bools) -> None:  # noqa: FBT001
+    def _put(self, segment: Segment, ids: str | Sequence[str] | BatchRows, is_stored: bool | Bools) -> None:  # noqa: FBT001
         if segment.length:
             self._segments.append(segment)
             self._lengths.append(segment.length)

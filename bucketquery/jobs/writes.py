@@ -153,7 +153,7 @@ def _write_many_rows(
     shards = draft.every_shard()
     ids, records, lists = batch.rows[::ENTRIES], batch.rows[2::ENTRIES], batch.rows[3::ENTRIES]
     number = len(ids)
-    replaced: list[bytes | None] = [None] * number
+    before: list[bytes | None] = [None] * number
     most, time_from, size = most_bytes(sizes), _TIME.unpack_from, LAYOUT.size
     hashes = np.fromiter(map(hash, ids), dtype=np.int64, count=number)
     data = b"".join(records)
@@ -168,20 +168,19 @@ def _write_many_rows(
             if stop < most and (stop == FIRST or time_from(stored, stop - size)[0] < time):
                 shard[job_id] = stored + record
                 continue
-        following, before = _put(stored, (job_id, LAYOUT, record, own), sizes, nothing)
+        following, before[at] = _put(stored, (job_id, LAYOUT, record, own), sizes, nothing)
         if following is stored:
             unchanged.append(at)
             continue
         shard[job_id] = following
-        replaced[at] = before
     if unchanged:
         changes = np.ones(number, dtype=np.bool_)
         changes[unchanged] = False
         changed = changes.tolist()
-        ids, records, replaced = [[*compress(some, changed)] for some in (ids, records, replaced)]
+        ids, records, before = [[*compress(some, changed)] for some in (ids, records, before)]
         hashes, data = hashes[changes], b"".join(records)
-    rows = BatchRows(ids, hashes, replaced, records, data)
-    return rows, len(ids) - replaced.count(None), len(unchanged)
+    rows = BatchRows(ids, hashes, before, records, data)
+    return rows, len(ids) - before.count(None), len(unchanged)
 
 
 def _write_rows(
@@ -235,7 +234,7 @@ def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch, *, drop_in
     draft = Draft(catalog)
     rows, replaced, unchanged = _write_rows(draft, catalog.sizes, nothing, batch)
     inserted = len(rows) // 3 - replaced
-    more: list[str | bytes | None] = []
+    of_parts: list[str | bytes | None] = []
     for kind, segments in batch.parts.items():
         for job_id, segment in segments.items():
             stored = draft.get(job_id) or NOTHING
@@ -250,11 +249,11 @@ def write_batch(catalog: Catalog, nothing: EmptyTables, batch: Batch, *, drop_in
                 draft.put(job_id, stored_of(job.with_table(new)))
                 if isinstance(of_table, RowChanges):
                     for old, row in of_table.pairs:
-                        more += (job_id, None if old is None else old[0], row[0])
+                        of_parts += (job_id, None if old is None else old[0], row[0])
                 else:
                     changes.append((job_id, of_table))
-    if more:
-        rows = [*rows, *more]
+    if of_parts:
+        rows = [*rows, *of_parts]
     # This does the same as the constructors of the named tuples, in half the time.
     counts = _new_tuple(Counts, (inserted, replaced, unchanged, 0))
     changed = ChangedJobs(draft, rows, changes)

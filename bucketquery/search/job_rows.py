@@ -23,8 +23,8 @@ from bucketquery.storage.table import Table
 
 #: Columns of several jobs are concatenated if there are at least this many rows for each job; else rows are copied.
 _CONCATENATED_FROM: Final = 8
-#: The rows of combined tables that a page leaves out are kept if there are at most N rows for each one of the page.
-_KEPT_PER_ROW: Final = 4
+#: A page stores all compared rows of combined tables if there are at most N of them for each of its own rows.
+_COMPARED_PER_ROW: Final = 4
 
 
 class Group(NamedTuple):
@@ -100,15 +100,6 @@ class JobRows:
             return (self._groups[0].at(order),), None
         return groups, by_group.argsort()
 
-    @once
-    def _exact(self) -> "JobRows | None":
-        """The same rows, in groups without the rows that the order leaves out; None if it leaves out none."""
-        if self._order is None or len(self._order) == sum([len(rows) for rows, _ in self._groups]):
-            return None
-        exact = JobRows(self._catalog, self.schema, self._groups)
-        exact._groups, exact._order = self._some(self._order)
-        return exact
-
     def __len__(self) -> int:
         return sum([len(rows) for rows, _ in self._groups]) if self._order is None else len(self._order)
 
@@ -130,7 +121,7 @@ class JobRows:
         labels_of = self._groups[0].jobs
         if isinstance(labels_of, JobLabels):
             # All groups have the same labels.
-            return tuple(labels_of.ids(self._concatenated(lambda rows: rows.column(JOB_LABEL))))
+            return tuple(labels_of.ids(self._combined_column(JOB_LABEL)))
         job_ids: list[str] = []
         for group in self._groups:
             job_ids += group.job_ids()
@@ -157,26 +148,17 @@ class JobRows:
     @once
     def places(self) -> list[tuple[Segment, int]]:
         """Where the tables of their jobs store the rows: segments and rows there."""
-        if self._exact is not None:
-            return self._exact.places
+        if self._groups[0].is_combined:
+            identities = zip(*[self._combined_column(name).tolist() for name in self.schema.identity], strict=True)
+            each = zip(self.job_ids, identities, strict=True)
+            return [find_row(self._table(job_id), identity) for job_id, identity in each]
         places: list[tuple[Segment, int]] = []
-        for group in self._groups:
-            if group.is_combined:
-                places += self._found(group)
-                continue
-            view, numbers = group.rows.view, group.rows.rows
+        for rows, _ in self._groups:
+            view, numbers = rows.view, rows.rows
             if isinstance(numbers, slice):
                 numbers = np.arange(*numbers.indices(view.base.length))
             places += [segment_row(view, row) for row in numbers.tolist()]
         return places if self._order is None else [places[at] for at in self._order.tolist()]
-
-    def _found(self, group: Group) -> list[tuple[Segment, int]]:
-        """Where the tables of their jobs store some rows of a combined table."""
-        identities = zip(*[group.rows.column(name).tolist() for name in self.schema.identity], strict=True)
-        found: list[tuple[Segment, int]] = []
-        for job_id, identity in zip(group.job_ids(), identities, strict=True):
-            found.append(find_row(self._table(job_id), identity))
-        return found
 
     @once
     def _is_concatenated(self) -> bool:
@@ -191,9 +173,7 @@ class JobRows:
         """The same rows with all fields, if columns are not concatenated."""
         if not self._groups[0].is_combined:
             return self.copies
-        if self._exact is not None:
-            return self._exact._source  # noqa: SLF001 - of the same class
-        labels = np.concatenate([rows.column(JOB_LABEL) for rows, _ in self._groups])
+        labels = self._combined_column(JOB_LABEL)
         by_label = labels.argsort(kind="stable")
         ascending = labels[by_label]
         starts = np.append(0, (ascending[1:] != ascending[:-1]).nonzero()[0] + 1)
@@ -202,16 +182,13 @@ class JobRows:
         labels_of = self._groups[0].jobs
         assert not isinstance(labels_of, (str, tuple))
         ids = labels_of.ids(ascending[starts])
-        columns = [
-            np.concatenate([rows.column(name) for rows, _ in self._groups])[by_label] for name in self.schema.identity
-        ]
+        columns = [self._combined_column(name)[by_label] for name in self.schema.identity]
         groups: list[Group] = []
         for job_id, (first, stop) in zip(ids, pairwise([*starts.tolist(), len(labels)]), strict=True):
             table = self._table(job_id)
             numbers = find_all(table, [column[first:stop] for column in columns])
             groups.append(Group(Selection(table.rows, numbers), job_id))
-        places = by_label.argsort()
-        return JobRows(self._catalog, self.schema, groups, places if self._order is None else places[self._order])
+        return JobRows(self._catalog, self.schema, groups, by_label.argsort())
 
     def _table(self, job_id: str) -> Table:
         job = self._catalog.get(job_id)
@@ -221,6 +198,10 @@ class JobRows:
     def _is_combined_column(self, name: str) -> bool:
         """Whether the rows are those of combined tables, and these have a column."""
         return self._groups[0].is_combined and name in COMBINED[self.schema.kind].by_name
+
+    def _combined_column(self, name: str) -> Array:
+        """A column of the combined tables, in the order of the rows."""
+        return self._concatenated(lambda rows: rows.column(name))
 
     def _concatenated(self, read: Callable[[Selection], Array]) -> Array:
         """An array of each group, joined in the order of the rows."""
@@ -233,7 +214,7 @@ class JobRows:
         if self._is_concatenated:
             return self._concatenated(lambda rows: rows.column(name))
         if self._is_combined_column(name):
-            values = self._concatenated(lambda rows: rows.column(name))
+            values = self._combined_column(name)
             # Spans have fewer bits in combined tables.
             return values.astype(np.int64) if values.dtype == np.uint32 else values
         return self._source.column(name)
@@ -279,7 +260,7 @@ class JobRows:
 
 def _are_few(groups: Sequence[Group], wanted: int) -> bool:
     """Whether a column of all rows of some groups is read in less time than the wanted ones are picked."""
-    return sum([len(rows) for rows, _ in groups]) <= _KEPT_PER_ROW * wanted
+    return sum([len(rows) for rows, _ in groups]) <= _COMPARED_PER_ROW * wanted
 
 
 #: The rows of a page.

@@ -173,10 +173,19 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
     return _new_tuple(Plan, ("level", "order", lead, matches.levels, rows, len(scores), all_match, _COLUMN, None, stop))
 
 
-def bounded(matches: Matches, order: Order, least: Any) -> Plan | None:
-    """The plan for all matches whose sort key is at least ``least``; None unless it reads few rows.
+def bounded_plan(matches: Matches, order: Order, need: int, least: Any) -> Plan | None:
+    """The plan for all matches whose sort key is at least ``least``, by the sparsest level that has them all.
 
-    It reads the sparsest level that has them. It may find no match, and some with lower sort keys.
+    The level may also have rows with lower sort keys, and it may have no match.
+
+    Args:
+        matches: the matches of the query, at least ``need``.
+        order: an order whose leading column has numbers in every row.
+        need: the number of matches that `choose` would look for.
+        least: the lowest wanted sort key.
+
+    Returns:
+        None if no level has them all, or if `choose` finds a level that is as sparse.
     """
     window, lead, desc = matches.window, order.lead, order.desc
     if matches.matched <= matches.shortcuts.few_matches or not matches.shortcuts.levels:
@@ -187,7 +196,7 @@ def bounded(matches: Matches, order: Order, least: Any) -> Plan | None:
         return None
     stop = min(window.base.stop, value_index.covered)
     _, rows, _ = level.between(window.base.start, stop)
-    if len(rows) > matches.matched:
+    if len(rows) > matches.shortcuts.margin * need:
         return None
     edge = float(sort_keys_of(level.edge, desc=desc))
     return Plan("level", "order", lead, (*matches.levels, edge), rows, len(rows), False, 0, None, stop)  # noqa: FBT003

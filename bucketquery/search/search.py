@@ -17,7 +17,7 @@ from bucketquery.model.schema import Int64s
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.order import Order, is_of_numbers
-from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan, bounded, choose
+from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan, bounded_plan, choose
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import BaseRows, Matches
 from bucketquery.search.window import Window
@@ -133,15 +133,15 @@ def first_candidates(matches: Matches, order: Order, need: int, least: Any = Non
         matches: the matches, at least ``need``.
         order: an order that time does not lead.
         need: the number of wanted matches, at least one.
-        least: a match is only wanted if its sort key is at least this; None: there is no such bound.
+        least: the lowest sort key of a wanted match; None: any.
 
     Returns:
         The rows, which all match, and the number of rows read for them.
     """
-    within = None if least is None else bounded(matches, order, least)
+    within = None if least is None else bounded_plan(matches, order, need, least)
     if within is not None:
         rows, read = _read(within, matches, order, 0)
-        assert rows is not None, "any number of matches is enough"
+        assert rows is not None, "a search for no rows finds enough"
         return rows, read
     rows_read = 0
     plan = choose(matches, order, need)

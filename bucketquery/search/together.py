@@ -129,7 +129,7 @@ class Together(NamedTuple):
         first, last = resolved.from_, resolved.from_ + resolved.size
         some: list[Candidates] = []
         matched = rows_read = 0
-        # There are ``last`` matches with this sort key or a greater one.
+        # A sort key that at least ``last`` matches reach; None until it is known.
         least: Any = None
         for view in views:
             window = Window.of(view, resolved.start, resolved.end)
@@ -142,7 +142,7 @@ class Together(NamedTuple):
                 rows_read += read
                 sort_keys = sort_keys_of(view.base.columns[lead].take(rows), desc=desc)
                 if least is None and len(rows) >= last:
-                    least = sort_keys.min()
+                    least = np.partition(sort_keys, len(rows) - last)[len(rows) - last]
                 some.append(Candidates(view, rows, sort_keys, matches.head))
         if first >= min(last, matched):
             return Found(JobRows(self.catalog, resolved.schema, ()), matched, rows_read)

@@ -31,7 +31,7 @@ class Window(NamedTuple):
         base, head, deleted = slice(0, view.base.length), slice(0, view.head.length), view.deleted
         if start > FIRST_MS or end <= LAST_MS:
             if end > LAST_MS:
-                # Without an end only the start is looked up.
+                # An open end needs no search.
                 base = slice(int(view.timestamps.searchsorted(start)), base.stop)
             else:
                 base = time_slice(view.timestamps, start, end)

@@ -105,7 +105,8 @@ def _is_named(labels: UInt32s, is_named: Bools) -> Bools:
 def with_rows(table: Table, stored: Segment) -> Table:
     """A table with some rows, new or in place of others by identity; for the writer only.
 
-    As `Table.upsert`. O(k) amortised for k final rows without keywords that are later than all rows of the table.
+    The table is the one that `Table.upsert` returns. O(k) amortised for k final rows without keywords that are later
+    than all rows of the table; else as `Table.upsert`.
     """
     if not stored.length:
         return table

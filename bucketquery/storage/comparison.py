@@ -12,16 +12,12 @@ from bucketquery.storage.table_changes import RowPlaces
 
 
 def find_rows(segment: Segment, batch: Segment) -> tuple[Bools, Int64s]:
-    """For each row of a batch, whether a segment has it, and its row there or the row it would be inserted before.
-
-    O(k log n) for k rows of the batch; O(k) if all of them are later than the n rows of the segment.
-    """
-    length = segment.length
-    if not length or (batch.length and batch.timestamp(0) > segment.timestamp(length - 1)):
-        return np.zeros(batch.length, dtype=np.bool_), np.full(batch.length, length, dtype=np.int64)
+    """For each row of a batch, whether a segment has it, and its row there or the row it would be inserted before."""
+    if not segment.length:
+        return np.zeros(batch.length, dtype=np.bool_), np.zeros(batch.length, dtype=np.int64)
     keys = batch.identities_in(segment)
     rows = lower_bound(segment.identities(), keys)
-    found = rows < length
+    found = rows < segment.length
     for column, key in zip(segment.identities(), keys, strict=True):
         found[found] = column[rows[found]] == key[found]
     return found, rows

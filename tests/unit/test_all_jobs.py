@@ -116,6 +116,21 @@ def test_the_writer_folds_and_nobody_reads_the_jobs_again(monkeypatch: pytest.Mo
     assert asked(index).old.length > 0
 
 
+def test_long_batches_and_single_writes_are_pending_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their order counts: a later one replaces an earlier one."""
+    shrink(monkeypatch, pending_rows=10**6)
+    jobs = [f"job-{number}" for number in range(40)]
+    index = ResultsIndex()
+    index.upsert(buckets(0, 3, *jobs))
+    asked(index)
+    for score in (1.0, 2.0):
+        index.upsert(buckets(3, 4, "job-7", anomaly_score=score))
+        index.upsert(buckets(3, 4, *jobs, anomaly_score=10 * score))
+        index.upsert(buckets(3, 4, "job-8", anomaly_score=score))
+        for kind in KINDS:
+            assert_kept(index.snapshot(), kind)
+
+
 def test_a_reader_never_appends_in_place_and_never_compacts() -> None:
     """Its tables share the base, and the arrays behind it stay as they are."""
     index = filled()

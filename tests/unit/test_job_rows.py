@@ -17,7 +17,7 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from bucketquery.storage.row_copies import find_all, find_row
 from bucketquery.storage.segment import Segment
 from support.all_jobs import cut_all_jobs
-from support.helpers import TOGETHER, bucket, record
+from support.helpers import STEP, TOGETHER, bucket, record
 from support.shortcuts import only, take
 
 JOBS = tuple(f"job-{number:02d}" for number in range(20))
@@ -80,11 +80,14 @@ def test_keys_and_scores_are_read_without_the_tables_of_the_jobs(
     assert located == [1], "a cursor has the values of the last row"
 
 
+@pytest.mark.parametrize("sort", ["timestamp", "anomaly_score"])
 @pytest.mark.parametrize(("each", "size"), [(5, 30), (40, 500)])
-def test_each_row_is_located_once(each: int, size: int, monkeypatch: pytest.MonkeyPatch, located: list[int]) -> None:
+def test_each_row_is_located_once(
+    each: int, size: int, sort: Any, monkeypatch: pytest.MonkeyPatch, located: list[int]
+) -> None:
     """Bodies, values and columns share what the first of them has found; so do parts of the page."""
     index = many(monkeypatch, each)
-    page = index.search(BucketQuery(jobs=JOBS, size=size))
+    page = index.search(BucketQuery(jobs=JOBS, size=size, sort=sort, desc=sort != "timestamp"))
     counts = page.column("event_count").tolist()
     assert sum(located) == size
     assert [found.event_count for found in page] == counts
@@ -127,6 +130,24 @@ def test_rows_that_a_page_leaves_out_are_not_located(
     assert sum(map(len, (group.rows for group in rows_of(part)._groups))) == 2
     assert part.keys() == expected.keys()[1:3]
     assert list(page) == list(expected)
+
+
+@pytest.mark.parametrize("desc", [False, True])
+@pytest.mark.parametrize("sort", ["timestamp", "anomaly_score", "is_interim"])
+def test_long_pages_have_the_newest_versions(sort: Any, monkeypatch: pytest.MonkeyPatch, *, desc: bool) -> None:
+    """Rows of base and head are located in any order, replaced ones in the head."""
+    index = many(monkeypatch, 80)
+    late = [(row, job_id) for row in (3, 20, 79, 80) for job_id in JOBS]
+    index.upsert(
+        bucket(row, job_id=job_id, anomaly_score=99.0 - row, event_count=1_000 + row, is_interim=True)
+        for row, job_id in late
+    )
+    counts = {(job_id, row * STEP): number for row in range(80) for number, job_id in enumerate(JOBS)}
+    counts |= {(job_id, row * STEP): 1_000 + row for row, job_id in late}
+    page = index.search(BucketQuery(jobs=JOBS, sort=sort, desc=desc, size=700))
+    expected = [counts[job_id, timestamp] for job_id, timestamp, _ in page.keys()]  # noqa: SIM118 - a method of pages
+    assert page.column("event_count").tolist() == expected
+    assert [found.event_count for found in page] == expected
 
 
 def test_rows_of_large_pages_are_gathered_job_by_job(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from bucketquery.queries.queries import BucketQuery, RecordQuery, resolve
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search import plan as plan_module
 from bucketquery.search.order import Order
-from bucketquery.search.plan import Explanation, Plan, _best_below, bounded, choose
+from bucketquery.search.plan import Explanation, Plan, _best_below, bounded_plan, choose
 from bucketquery.search.search import first_candidates, search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import Matches
@@ -143,21 +143,28 @@ def test_the_best_sort_keys_below_a_bound_are_taken_by_a_sample() -> None:
 
 @pytest.mark.parametrize("deleted", [(), (3, 700, 2_000)])
 def test_a_bounded_plan_reads_all_matches_at_or_above_its_bound(opposed: Table, deleted: tuple[int, ...]) -> None:
-    """It reads the sparsest level that has them, unless that has more rows than match."""
+    """It reads the sparsest level that has them, unless a plan without the bound reads a level as sparse."""
     scores, counts = (opposed.base.column(name) for name in ("anomaly_score", "event_count"))
     of = Table(opposed.base, np.array(deleted, dtype=np.int64), opposed.head, opposed._interim)
-    for threshold, least, level in ((0.0, 4_000, 256), (10.0, 4_050, 64), (30.0, 3_500, 1_024), (50.0, 3_500, None)):
+    for threshold, least, need, level in (
+        (0.0, 4_000, 200, 256),
+        (0.0, 4_000, 100, None),
+        (10.0, 4_050, 60, 64),
+        (30.0, 3_500, 900, 1_024),
+        (50.0, 2_000, 500, None),
+    ):
         query = resolved(sort="event_count", desc=True, anomaly_score=threshold, end=3_000 * STEP)
         matches, order = counted(of, query), Order.of(query)
-        plan = bounded(matches, order, least)
+        plan = bounded_plan(matches, order, need, least)
+        rows, _ = first_candidates(matches, order, need, least)
         if level is None:
             assert plan is None
+            assert rows.tolist() == first_candidates(matches, order, need)[0].tolist()
             continue
         assert plan is not None
         assert set(plan.rows.tolist()) == set((counts[:3_000] >= ROWS - level).nonzero()[0].tolist())
         wanted = (counts[:3_000] >= least) & (scores[:3_000] >= threshold)
         wanted[list(deleted)] = False
-        rows, _ = first_candidates(matches, order, matches.matched, least)
         assert set(wanted.nonzero()[0].tolist()) <= set(rows.tolist())
         assert not set(deleted) & set(rows.tolist())
         assert (scores[rows] >= threshold).all()
@@ -167,11 +174,11 @@ def test_no_bounded_plan_is_made_where_no_level_pays(opposed: Table) -> None:
     """Few matches are all read; a bound below all levels, or one that is missing, bounds nothing."""
     query = resolved(sort="event_count", desc=True, start=0)
     matches, order = counted(opposed, query), Order.of(query)
-    assert bounded(matches, order, 4_000) is not None
-    assert bounded(matches, order, -1) is None
-    assert bounded(matches, order, float("nan")) is None
+    assert bounded_plan(matches, order, 300, 4_000) is not None
+    assert bounded_plan(matches, order, 300, -1) is None
+    assert bounded_plan(matches, order, 300, float("nan")) is None
     for shortcuts in (Shortcuts(levels=False), Shortcuts(few_matches=ROWS)):
-        assert bounded(counted(opposed, query, shortcuts), order, 4_000) is None
+        assert bounded_plan(counted(opposed, query, shortcuts), order, 300, 4_000) is None
 
 
 def test_a_sample_that_finds_too_few_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

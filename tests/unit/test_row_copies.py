@@ -1,5 +1,6 @@
 """Copies of single rows: a copy has the values and lists of its row, from any segment."""
 
+import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex
@@ -26,12 +27,23 @@ def test_results_are_found_by_their_identities(packed_rows: int, monkeypatch: py
     spans = (60, 300, 900)
     buckets = table(
         [bucket(row, bucket_span=span, event_count=1) for row in (0, 1, 3) for span in spans],
-        [bucket(2), bucket(1, bucket_span=61), bucket(3, event_count=2), bucket(0, is_interim=True, event_count=2)],
+        [
+            bucket(2),
+            bucket(1, bucket_span=61),
+            bucket(3, event_count=2),
+            bucket(0, is_interim=True, event_count=2),
+            bucket(4, is_interim=True),
+        ],
     )
     texts = (None, "", "a", "b")
     records = table(
         [record(row, detector, by_field_value=by) for row in (0, 2) for detector in range(3) for by in texts],
-        [record(1, 5, by_field_value="new"), record(0, 1, by_field_value="newer"), record(2, 2, is_interim=True)],
+        [
+            record(1, 5, by_field_value="new"),
+            record(0, 1, by_field_value="newer"),
+            record(2, 2, is_interim=True),
+            record(3, 0, is_interim=True),
+        ],
         schema=RECORD,
     )
     for of in (buckets, records):
@@ -43,6 +55,9 @@ def test_results_are_found_by_their_identities(packed_rows: int, monkeypatch: py
         found = rows.rows
         assert not isinstance(found, slice)
         assert numbers == found.tolist()
+        for order in (np.arange(len(numbers))[::-1], np.random.default_rng(1).permutation(len(numbers))):
+            again = find_all(of, [rows.column(name)[order] for name in names])
+            assert again.tolist() == found[order].tolist()
         assert [find_row(of, identity) for identity in identities] == [segment_row(of, row) for row in numbers]
     for missing in ((0, 61), (2**40, 60), (0, 901), (STEP, 62)):
         with pytest.raises(AssertionError, match="has the result"):
