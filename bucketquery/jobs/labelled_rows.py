@@ -7,10 +7,22 @@ from typing import Final
 import numpy as np
 
 from bucketquery.arrays.packed_keys import last_of_each
-from bucketquery.model.schema import JOB_LABEL, SCHEMAS, Array, Bools, Int32s, Int64s, Objects, Schema, Type, UInt32s
+from bucketquery.model.schema import (
+    COMBINED,
+    JOB_LABEL,
+    SCHEMAS,
+    Array,
+    Bools,
+    Int32s,
+    Int64s,
+    Objects,
+    Schema,
+    Type,
+    UInt32s,
+)
 from bucketquery.model.sizes import Sizes
 from bucketquery.storage.keywords import MISSING, without_unused
-from bucketquery.storage.packed_rows import EMPTY_MAPPING, Layout, PackedColumns, layout_of
+from bucketquery.storage.packed_rows import Layout, PackedColumns, layout_of
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment
 from bucketquery.storage.segment import Segment
 
@@ -25,14 +37,11 @@ class SpanTooLong(Exception):
 def packed_rows(layout: Layout, data: bytes, sizes: Sizes) -> Segment:
     """Records of any jobs, one after the other, as a segment: O(k), few calls.
 
-    The rows are out of order, so only the columns and masks may be read.
+    The rows are out of order, and only have the columns of combined tables. So only these and the masks may be read.
     """
-    columns = PackedColumns(layout, data)
-    missing = int(np.bitwise_or.reduce(layout.missing(data))) if data else 0
-    length = len(data) // layout.size
-    return PackedSegment(
-        layout.schema, length, columns, columns.masks(missing), EMPTY_MAPPING, EMPTY_MAPPING, None, sizes
-    )
+    columns, missing = layout.copies(data, [name for name in layout.names if name in COMBINED[layout.kind].by_name])
+    present = PackedColumns(layout, data).masks(missing)
+    return Segment(layout.schema, len(data) // layout.size, columns, present, {}, {}, None, sizes)
 
 
 def joined(segments: Sequence[Segment], sizes: Sizes) -> list[Segment]:
@@ -105,7 +114,7 @@ class LabelledRows:
             if name == JOB_LABEL:
                 self.columns[name] = labels
                 continue
-            column = np.concatenate([part.column(name) for part in parts])
+            column = parts[0].column(name) if len(parts) == 1 else np.concatenate([part.column(name) for part in parts])
             if name == _SPAN and column.max(where=True if stays is None else stays, initial=0) > _LONGEST_SPAN:
                 raise SpanTooLong
             if field.type is Type.KEYWORD:

@@ -7,7 +7,6 @@ from bucketquery.jobs.labelled_rows import LabelledRows, SpanTooLong, joined
 from bucketquery.model.schema import BUCKET, COMBINED, RECORD
 from bucketquery.model.sizes import DEFAULT_SIZES
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
-from bucketquery.storage.segment import Segment
 from support.helpers import bucket, record, rows, segment
 
 
@@ -22,7 +21,7 @@ def test_packed_neighbours_become_one_segment() -> None:
     plain = segment(rows(4, 6))
     assert joined([plain], DEFAULT_SIZES) == [plain]
     found = joined([packed[0], packed[1], plain, packed[2]], DEFAULT_SIZES)
-    assert [type(each) for each in found] == [PackedSegment, Segment, PackedSegment]
+    assert ([each.length for each in found], found[1]) == ([4, 2, 2], plain)
     assert np.concatenate([each.column("timestamp") for each in found]).tolist() == [
         row["timestamp"] for row in rows(0, 8)
     ]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD
+from bucketquery.storage import packed_rows
 from bucketquery.storage.packed_rows import EMPTY_MAPPING, PackedColumns, layout_of, missing_bits
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
 from support.helpers import FULL, SPAN_S, STEP, bucket, layout, resize, rows, segment, stored
@@ -63,6 +64,24 @@ def test_only_columns_with_missing_values_have_masks() -> None:
     full = pack(segment(rows(0, 3, **FULL)))
     assert full.present is EMPTY_MAPPING
     assert missing_bits(EMPTY_MAPPING) == 0
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 4])
+def test_columns_are_copied_block_by_block(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copies are the columns, and the bits are those of every block. No records have no values and no bits."""
+    monkeypatch.setattr(packed_rows, "_BLOCK", block)
+    packed = pack(segment([bucket(0, **FULL), bucket(1, **FULL), bucket(2, event_count=5)]))
+    assert isinstance(packed, PackedSegment)
+    data = packed.records(LAYOUT)
+    columns, missing = LAYOUT.copies(data, ["timestamp", "anomaly_score", "is_interim"])
+    assert list(columns) == ["timestamp", "anomaly_score", "is_interim"]
+    for name, column in columns.items():
+        assert column.flags.c_contiguous
+        assert column.dtype == packed.column(name).dtype
+        assert np.array_equal(column, packed.column(name), equal_nan=column.dtype.kind == "f")
+    assert missing == LAYOUT.bits["is_interim"] | LAYOUT.bits["processing_time_ms"]
+    nothing, missing = LAYOUT.copies(b"", ["timestamp"])
+    assert (nothing["timestamp"].tolist(), missing) == ([], 0)
 
 
 def test_an_empty_segment_is_packed() -> None:
