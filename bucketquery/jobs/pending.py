@@ -160,7 +160,7 @@ class _Run:
     __slots__ = ("_entries", "_gone", "_ids", "_is_stored", "_length", "_lengths", "_segments")
 
     def __init__(self) -> None:
-        #: The single rows of each commit, flat. They are not copied, as a batch may have a row for each job.
+        #: The single rows of each commit that are not in a segment yet, flat.
         self._entries: list[Sequence[Any]] = []
         self._segments: list[Segment] = []
         #: For each segment its number of rows, their jobs, and which of them are stored: one value or one each.
