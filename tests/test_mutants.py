@@ -197,6 +197,17 @@ def test_a_wrong_mutant_is_killed_and_an_equivalent_one_survives(project: Path) 
     assert (project / FILE).read_text(encoding="utf-8") == LAST
 
 
+def test_a_file_without_tests_of_its_own_goes_through_the_other_stages(project: Path) -> None:
+    """No test that runs is no test that fails."""
+    other = "tests/others/test_last.py"
+    (project / "tests" / "others").mkdir()
+    (project / TEST).rename(project / other)
+    wrong, equivalent = of_last("3 - +"), of_last("4 > >=")
+    found = dict(run([wrong, equivalent], Kept(None, project), 1, project, [Stage("others", [other])]))
+    assert found[wrong][:2] == ("killed", f"others: {other}::test_last")
+    assert found[equivalent][:2] == ("survived", "")
+
+
 def test_an_endless_mutant_is_stopped(project: Path, tmp_path: Path) -> None:
     """A loop that never ends is stopped at its limit, and afterwards the copy has the original source again."""
     copy = Copy(tmp_path / "copy", project)
