@@ -91,9 +91,9 @@ def _collection_ms(effort: Effort) -> float:
 def measure_upkeep(jobs: int, effort: Effort) -> Figures:
     """What it costs to write while questions over all jobs are asked, microseconds a document.
 
-    Two indexes get the same documents, in turn. One of them is asked every question before each sample. This is done
-    in three rounds, with new indexes. In the first round the arrays grow in memory that the process gets from the
-    system, which takes longer than the copy. So this round is a work of its own.
+    Two indexes get the same documents, in turn. One of them is asked every question before each sample. There are
+    three runs, each with new indexes. In the first run the arrays grow in memory that the process gets from the system,
+    which takes longer than the copy. So the batches of this run are a work of their own.
 
     Raises:
         WrongAnswer: buckets are missing, or no bucket matches a question.

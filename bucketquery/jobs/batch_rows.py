@@ -5,15 +5,12 @@ from typing import overload
 
 from bucketquery.model.schema import Int64s
 
-#: A part of the change of one row: the job, the record that the row replaced (None if it is new), or its own record.
-Part = str | bytes | None
 
-
-class BatchRows(Sequence[Part]):
+class BatchRows(Sequence[str | bytes | None]):
     """The changes of single rows that a large batch has made. It reads as the flat list of `jobs.writes.Written.rows`.
 
     The write makes these lists in any case. The combined tables read them directly, so they need no flat list. Each
-    read of a part or of several makes the flat list anew.
+    read of entries makes the flat list anew.
 
     Attributes:
         ids: the job of each row.
@@ -38,17 +35,17 @@ class BatchRows(Sequence[Part]):
         return 3 * len(self.ids)
 
     @overload
-    def __getitem__(self, index: int) -> Part: ...
+    def __getitem__(self, index: int) -> str | bytes | None: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Part]: ...
-    def __getitem__(self, index: int | slice) -> Part | Sequence[Part]:
-        """A part of the flat list, or some of them."""
+    def __getitem__(self, index: slice) -> Sequence[str | bytes | None]: ...
+    def __getitem__(self, index: int | slice) -> str | bytes | Sequence[str | bytes | None] | None:
+        """An entry of the flat list, or some of them."""
         return self._flat()[index]
 
-    def __iter__(self) -> Iterator[Part]:
+    def __iter__(self) -> Iterator[str | bytes | None]:
         return iter(self._flat())
 
-    def _flat(self) -> list[Part]:
-        flat: list[Part] = [None] * len(self)
+    def _flat(self) -> list[str | bytes | None]:
+        flat: list[str | bytes | None] = [None] * len(self)
         flat[::3], flat[1::3], flat[2::3] = self.ids, self.before, self.records
         return flat

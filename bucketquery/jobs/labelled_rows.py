@@ -37,7 +37,7 @@ class SpanTooLong(Exception):
 def packed_rows(layout: Layout, data: bytes, sizes: Sizes) -> Segment:
     """Records of any jobs, one after the other, as a segment: O(k), few calls.
 
-    The rows are out of order, and only have the columns of combined tables. So only these and the masks may be read.
+    The rows are out of order and have only the columns of combined tables. So only these and the masks may be read.
     """
     columns, missing = layout.copies(data, [name for name in layout.names if name in COMBINED[layout.kind].by_name])
     present = PackedColumns(layout, data).masks(missing)

@@ -199,7 +199,8 @@ def bounded_plan(matches: Matches, order: Order, need: int, least: Any) -> Plan 
     if len(rows) > matches.shortcuts.margin * need:
         return None
     edge = float(sort_keys_of(level.edge, desc=desc))
-    return Plan("level", "order", lead, (*matches.levels, edge), rows, len(rows), False, 0, None, stop)  # noqa: FBT003
+    levels = (*matches.levels, edge)
+    return _new_tuple(Plan, ("level", "order", lead, levels, rows, len(rows), False, 0, None, stop))
 
 
 def _best_below(sort_keys: Array, below: float, need: int) -> Int64s:

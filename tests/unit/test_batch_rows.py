@@ -23,5 +23,5 @@ def test_entries_are_flat(rows: BatchRows) -> None:
 
 
 def test_no_rows_are_false() -> None:
-    """As an empty list is."""
+    """A batch that has changed no row is false, as an empty list is."""
     assert not BatchRows([], np.array([], dtype=np.int64), [], [], b"")

@@ -61,7 +61,7 @@ def test_differing_parts_are_counted() -> None:
 
 
 def test_rows_are_found_by_identity() -> None:
-    """Or the row before which they would be inserted; so are later rows, and those at the last instant."""
+    """A row that the segment lacks gets the row before which it would be inserted, also behind the last one."""
     base = segment([bucket(row, bucket_span=span) for row in (0, 2) for span in (60, 300)])
     for documents, found, rows in (
         ([bucket(0, bucket_span=60), bucket(1), bucket(2, bucket_span=300)], [True, False, True], [0, 2, 3]),
