@@ -6,7 +6,7 @@ The times are those of the process, because a batch is too long to find a core i
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import count, islice
+from itertools import chain, count, islice
 from statistics import median
 from time import process_time_ns
 from typing import Final
@@ -24,11 +24,12 @@ from bucketquery import BucketQuery, ResultsIndex
 
 IN_USE: Final = "in use"
 NOT_IN_USE: Final = "not in use"
-IN_NEW_MEMORY: Final = "in new memory"
 
 #: Single commits of a sample, and those before it.
 _COMMITS: Final = 20
 _UNTIMED: Final = 5
+#: At most this many runs, each with new indexes.
+_RUNS: Final = 12
 _COLLECTIONS: Final = 5
 
 
@@ -92,20 +93,18 @@ def measure_upkeep(jobs: int, effort: Effort) -> Figures:
     """What it costs to write while questions over all jobs are asked, microseconds a document.
 
     Two indexes get the same documents, in turn. One of them is asked every question before each sample. There are
-    three runs, each with new indexes. In the first run the arrays grow in memory that the process gets from the system,
-    which takes longer than the copy. So the batches of this run are a work of their own.
+    several runs, each with new indexes. Every batch counts, also those of the first run, which gets its memory from the
+    system.
 
     Raises:
         WrongAnswer: buckets are missing, or no bucket matches a question.
     """
     rounds = min(15, effort.rounds)
-    first, _ = _in_turn(jobs, rounds, 0)
-    second, _ = _in_turn(jobs, rounds, 0)
-    third, singles = _in_turn(jobs, rounds, 4 * effort.rounds)
-    later = {name: [*second[name], *third[name]] for name in second}
+    runs = [_in_turn(jobs, rounds, 0)[0] for _ in range(min(_RUNS, effort.rounds) - 1)]
+    last, singles = _in_turn(jobs, rounds, 4 * effort.rounds)
+    every = {name: [*chain.from_iterable(run[name] for run in (*runs, last))] for name in last}
     return {
-        f"{IN_NEW_MEMORY}, a bucket for each of {jobs:,} jobs": paired(first, 1 / jobs, (IN_USE, NOT_IN_USE)),
-        f"a bucket for each of {jobs:,} jobs": paired(later, 1 / jobs, (IN_USE, NOT_IN_USE)),
+        f"a bucket for each of {jobs:,} jobs": paired(every, 1 / jobs, (IN_USE, NOT_IN_USE)),
         "single buckets": paired(singles, 1 / _COMMITS, (IN_USE, NOT_IN_USE)),
     }
 

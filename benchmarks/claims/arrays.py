@@ -9,6 +9,7 @@ from benchmarks.claims.claim import CONSTANT, LINEAR, LOGARITHMIC, LOGLINEAR, Cl
 from benchmarks.claims.inputs import MILLION, chances, checked, even
 from benchmarks.timing import Call
 from bucketquery.arrays.ranking import ColumnValues, best, first_in_order, in_order
+from bucketquery.arrays.room import with_room
 from bucketquery.arrays.sorted_arrays import (
     concatenated_ranges,
     find,
@@ -18,7 +19,6 @@ from bucketquery.arrays.sorted_arrays import (
     sampled,
     sort_order,
     time_slice,
-    with_room,
 )
 from bucketquery.model.schema import Int64s
 
@@ -158,18 +158,20 @@ _SORTED_ARRAYS: Final = (
         lambda n: checked(partial(sampled, even(n), 128), lambda sample: len(np.unique(sample)) == 128),
     ),
     Claim(
-        "arrays.sorted_arrays.with_room",
+        "arrays.room.with_room",
         "for one more than n, a copy",
         LINEAR,
-        lambda n: checked(partial(with_room, even(n), n, n + 1), lambda copy: len(copy) == n + 1 and copy[n - 1]),
+        lambda n: checked(
+            partial(with_room, even(n), n, n + 1, n + 1), lambda copy: len(copy) == n + 1 and copy[n - 1]
+        ),
         4_096,
         _MANY,
     ),
     Claim(
-        "arrays.sorted_arrays.with_room",
+        "arrays.room.with_room",
         "for one more than n, with spare room",
         CONSTANT,
-        lambda n: checked(partial(with_room, even(n + 1), n, n + 1), lambda array: len(array) == n + 1),
+        lambda n: checked(partial(with_room, even(n + 1), n, n + 1, n + 1), lambda array: len(array) == n + 1),
     ),
     Claim(
         "arrays.sorted_arrays.time_slice",

@@ -1,4 +1,4 @@
-"""Sorted arrays: find values, rows and ranges of rows, sort rows, sample values, and make room for an append."""
+"""Sorted arrays: find values, rows and ranges of rows, sort rows and sample values."""
 
 from collections.abc import Sequence
 from math import gcd
@@ -7,8 +7,6 @@ from typing import Final
 import numpy as np
 
 from bucketquery.model.schema import Array, Bools, Int64s
-
-_SMALLEST_GROWTH: Final = 16
 
 #: A prime, so it seldom shares a factor with the distance between two values of a sample.
 _UNEVEN: Final = 7919
@@ -220,51 +218,6 @@ def counts_reaching(values: Array, edges: Array) -> Int64s:
     valued = ranked.searchsorted(np.nan) if ranked.dtype.kind == "f" else len(ranked)
     reaching: Int64s = valued - ranked.searchsorted(edges)
     return reaching
-
-
-def roomy(capacity: int, length: int) -> int:
-    """The capacity for ``length`` entries: the current one if it suffices, else one with an eighth to spare.
-
-    >>> roomy(100, 100), roomy(100, 200)
-    (100, 225)
-    """
-    return capacity if length <= capacity else length + max(_SMALLEST_GROWTH, length // 8)
-
-
-def with_room(array: Array, length: int, capacity: int) -> Array:
-    """The array itself if it has room for ``capacity`` entries, else a larger copy with its first ``length`` entries.
-
-    Complexity: O(capacity) if it is copied, else O(1).
-
-    >>> with_room(np.array([5, 6, 7]), 2, 4)[:2].tolist()
-    [5, 6]
-    """
-    if len(array) >= capacity:
-        return array
-    copy = np.empty(capacity, dtype=array.dtype)
-    copy[:length] = array[:length]
-    return copy
-
-
-def held_nbytes(array: Array) -> int:
-    """The bytes that an array keeps in memory: for a view, those of the array that it is a view of.
-
-    >>> values = np.zeros(100, dtype=np.int64)
-    >>> held_nbytes(values), held_nbytes(values[90:]), values[90:].nbytes
-    (800, 800, 80)
-    """
-    owner = array.base
-    return owner.nbytes if isinstance(owner, np.ndarray) else array.nbytes
-
-
-def hidden_entries(array: Array) -> int:
-    """The number of entries that a 1-d view keeps in memory without showing them; 0 for any other array.
-
-    >>> hidden_entries(np.zeros(100)[90:])
-    90
-    """
-    owner = array.base
-    return len(owner) - len(array) if isinstance(owner, np.ndarray) else 0
 
 
 def _less(columns: Sequence[Array], rows: Int64s, keys: Sequence[Array], which: Int64s) -> Bools:

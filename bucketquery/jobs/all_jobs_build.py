@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from bucketquery.arrays.room import reserved_capacity
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.jobs.job import Job
 from bucketquery.jobs.job_labels import JobLabels
@@ -75,6 +76,9 @@ def read_all_jobs(kind: Kind, jobs: Iterable[tuple[str, Stored]], ids: Sequence[
         stays[np.concatenate([some + starts[at] for at, some in deleted])] = False
     rows = LabelledRows(COMBINED[kind], segments, labels.labels(own).repeat(counts), sizes, stays)
     order = rows.last_of_each(stays)
+    capacity = reserved_capacity(len(order), sizes.reserved)
+    if capacity:
+        return AllJobs.of(rows.segment(order, spare=capacity - len(order)), labels)
     # The rows that `AllJobs.of` moves to the table of the newest results leave room, too.
     room = len(order) // _ROWS_PER_SPARE
     is_parted = len(order) > sizes.recent_limit(len(order))

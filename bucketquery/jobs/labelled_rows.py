@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from bucketquery.arrays.packed_keys import last_of_each
+from bucketquery.arrays.room import empty, ones
 from bucketquery.model.schema import (
     COMBINED,
     JOB_LABEL,
@@ -150,11 +151,11 @@ class LabelledRows:
         length = len(rows)
         columns = {}
         for name, column in self.columns.items():
-            columns[name] = own = np.empty(length + spare, dtype=column.dtype)
+            columns[name] = own = empty(length, length + spare, column.dtype)
             column.take(rows, out=own[:length], mode="clip")
         present = {}
         for name, mask in self.present.items():
-            present[name] = marks = np.ones(length + spare, dtype=np.bool_)
+            present[name] = marks = ones(length, length + spare)
             marks[:length] = mask[rows]
         return Segment(self.schema, length, columns, present, self.dictionaries, {}, None, self.sizes)
 

@@ -23,7 +23,8 @@ class Sizes:
             collector does not visit. A write copies it: 0.1 us for 64 buckets. With 0, a job with results has tables.
         keywords_per_row: if a dictionary has more than N keywords for each row, its unused keywords are removed.
         entries_per_hidden: a base is copied once deletes hide more than one of every N entries of its arrays. A cut at
-            the end hides the spare room, one of 9 entries, and may also hide a few last rows without a copy.
+            the end hides the spare room, one of 9 entries unless it is reserved, and may also hide a few last rows
+            without a copy.
         value_index_rows: a column of fewer than N rows has no value index, since comparing its rows is as fast.
         rows_behind: the writer extends a value index that lacks N or more of the last rows of its column. Readers
             compare the rows that it lacks.
@@ -60,6 +61,8 @@ class Sizes:
         old_per_recent: the table of the newest results may also hold one row for every N older ones, if that is more.
         old_per_head_row: the head of a combined table may also hold one row for every N rows of its base.
         old_per_deleted_row: a combined table may also have one deleted row for every N rows of its base.
+        reserved: long arrays of a combined table reserve address space for N times their entries when they are built or
+            grow. With 0, and in the tables of one job, they get room for an eighth more.
         fewest_labels: job labels are below N, unless `labels_per_job` allows more.
         labels_per_job: job labels may be below N for each job. This leaves room for new ids, and a table by label stays
             small.
@@ -99,6 +102,7 @@ class Sizes:
     old_per_recent: int = 8
     old_per_head_row: int = 256
     old_per_deleted_row: int = 64
+    reserved: int = 0
     fewest_labels: int = 2**20
     labels_per_job: int = 32
 
@@ -117,6 +121,8 @@ class Sizes:
 
 #: The head of a combined table may hold N times as many rows as that of a job beside a small base.
 _HEADS: Final = 4
+#: Long arrays of combined tables reserve address space for N times their entries.
+_RESERVED: Final = 8
 
 #: The sizes found by measurement.
 DEFAULT_SIZES: Final = Sizes()
@@ -137,4 +143,5 @@ def sizes_of_all_jobs(sizes: Sizes) -> Sizes:
         head_rows=_HEADS * sizes.head_rows,
         base_rows_per_head_row=sizes.old_per_head_row,
         base_rows_per_deleted_row=sizes.old_per_deleted_row,
+        reserved=_RESERVED,
     )

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import held_nbytes, time_slice
+from bucketquery.arrays.room import empty, held_nbytes, memory_of
+from bucketquery.arrays.sorted_arrays import time_slice
 from bucketquery.model.instants import FIRST_MS
 from bucketquery.model.schema import Bools, Int64s, UInt32s
 from bucketquery.storage.deletes import live_in, without_run
@@ -186,7 +187,7 @@ def _relabelled(segment: Segment, name: str, moved: UInt32s) -> Segment:
         columns[name][: segment.length] = moved.take(segment.column(name))
         masks = columns.masks(missing_bits(segment.present))
         return PackedSegment(segment.schema, segment.length, columns, masks, {}, {}, None, segment.sizes)
-    column = np.empty(len(segment.columns[name]), dtype=np.uint32)
+    column = empty(segment.length, len(segment.columns[name]), np.uint32)
     column[: segment.length] = moved.take(segment.column(name))
     every = {**segment.columns, name: column}
     return Segment(
@@ -233,7 +234,7 @@ def bytes_of(table: Table) -> dict[int, int]:
             found[id(segment.columns.data)] = len(segment.columns.data)
         else:
             for array in (*segment.columns.values(), *segment.present.values(), *segment.dictionaries.values()):
-                found[id(array if array.base is None else array.base)] = held_nbytes(array)
+                found[id(memory_of(array))] = held_nbytes(array)
         if segment._indexes is not None:
             found[id(segment._indexes)] = segment._indexes.nbytes()
     return found

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import hidden_entries
+from bucketquery.arrays.room import held_entries, hidden_entries
 from bucketquery.model.schema import Int64s
 from bucketquery.storage.packed_segment import PackedSegment, empty_segment, pack
 from bucketquery.storage.segment import Segment
@@ -86,7 +86,7 @@ def is_worn(base: Segment, deleted: Int64s) -> bool:
     """Whether a base should be copied after a delete: it has too many deleted rows, or its arrays hide too many."""
     column, sizes = base.columns["timestamp"], base.sizes
     hidden = hidden_entries(column)
-    is_hiding = sizes.entries_per_hidden * hidden > len(column) + hidden
+    is_hiding = sizes.entries_per_hidden * hidden > held_entries(column)
     return is_hiding or len(deleted) > sizes.deleted_limit(base.length)
 
 

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find, held_nbytes, increasing, roomy, with_room
+from bucketquery.arrays.room import copied, empty, held_nbytes, ones, roomy, with_room
+from bucketquery.arrays.sorted_arrays import find, increasing
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
@@ -158,22 +159,21 @@ class Segment:
         if not (self.length or later.dictionaries):
             return later.with_sizes(self.sizes)
         length = self.length + later.length
-        capacity = roomy(len(self.columns["timestamp"]), length) if self.length else length
+        capacity = roomy(len(self.columns["timestamp"]), length, self.sizes.reserved) if self.length else length
         dictionaries, recoded, added = merge_all(self.dictionaries, later.dictionaries, later.column)
         columns = {}
         for name, here in self.columns.items():
             if name in recoded:
-                columns[name] = column = np.empty(capacity, dtype=here.dtype)
+                columns[name] = column = empty(length, capacity, here.dtype)
                 recoded[name].take(self.column(name), out=column[: self.length], mode="wrap")
             else:
-                columns[name] = column = with_room(here, self.length, capacity)
+                columns[name] = column = with_room(here, self.length, length, capacity)
             column[self.length : length] = added.get(name, later.column(name))
         present = {}
         for name in self.present.keys() | later.present.keys():
             had = self.present.get(name)
-            mask = np.ones(capacity, dtype=np.bool_) if had is None else with_room(had, self.length, capacity)
-            mask[self.length : length] = later.mask(name)
-            present[name] = mask
+            present[name] = ones(length, capacity) if had is None else with_room(had, self.length, length, capacity)
+            present[name][self.length : length] = later.mask(name)
         lists = dict(self.lists)
         for name, others in later.lists.items():
             lists[name] = lists.get(name, NO_LISTS).append(others.shifted(self.length))
@@ -214,7 +214,7 @@ class Segment:
         for name, column in columns.items():
             values = theirs.get(name, others.column(name))
             if not same_values(column[rows], values).all():
-                columns[name] = column.copy()
+                columns[name] = copied(column, self.length)
                 columns[name][rows] = values
                 if len(dictionaries.get(name, NO_KEYWORDS)) > self.sizes.keywords_per_row * self.length:
                     columns[name], dictionaries[name] = without_unused(columns[name][: self.length], dictionaries[name])
@@ -223,7 +223,7 @@ class Segment:
             mask = others.mask(name)
             if not (self.mask(name)[rows] == mask).all():
                 old = self.present.get(name)
-                present[name] = np.ones(len(columns[name]), dtype=np.bool_) if old is None else old.copy()
+                present[name] = ones(self.length, len(columns[name])) if old is None else copied(old, self.length)
                 present[name][rows] = mask
         lists = dict(self.lists)
         for name in self.lists.keys() | others.lists.keys():
@@ -236,7 +236,7 @@ class Segment:
     def rescore(self, rows: Int64s, scores: Float64s) -> "Segment":
         """This segment with other scores in ``rows``. The column of scores is copied, O(n); all else is shared."""
         name = self.schema.score
-        column = self.columns[name].copy()
+        column = copied(self.columns[name], self.length)
         column[rows] = scores
         columns = {**self.columns, name: column}
         indexes = self._corrected(columns, rows)

@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find, roomy, with_room
+from bucketquery.arrays.room import roomy, with_room
+from bucketquery.arrays.sorted_arrays import find
 from bucketquery.model.schema import Array, Bools, Int64s
 
 _INSTANT: Final = np.dtype(np.int64)
@@ -176,8 +177,8 @@ class SparseLists(NamedTuple):
             return SparseLists.of(later_rows.copy(), later_values.copy())
         length = self.length + later.length
         capacity = roomy(len(self.rows), length)
-        rows = with_room(self.rows, self.length, capacity)
-        values = with_room(self.values, self.length, capacity)
+        rows = with_room(self.rows, self.length, length, capacity)
+        values = with_room(self.values, self.length, length, capacity)
         rows[self.length : length] = later_rows
         values[self.length : length] = later_values
         return SparseLists(rows, values, length)
@@ -187,8 +188,8 @@ class SparseLists(NamedTuple):
         if not self.length:
             return SparseLists.of_rows([row], [value])
         capacity = roomy(len(self.rows), self.length + 1)
-        rows = with_room(self.rows, self.length, capacity)
-        values = with_room(self.values, self.length, capacity)
+        rows = with_room(self.rows, self.length, self.length + 1, capacity)
+        values = with_room(self.values, self.length, self.length + 1, capacity)
         rows[self.length] = row
         values[self.length] = value
         return SparseLists(rows, values, self.length + 1)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import held_nbytes
+from bucketquery.arrays.room import held_nbytes
 from bucketquery.model.schema import Array, Float64s, Int32s, Int64s
 from bucketquery.value_index.postings import Postings
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find, held_nbytes, roomy, with_room
+from bucketquery.arrays.room import copied, held_nbytes, roomy, with_room
+from bucketquery.arrays.sorted_arrays import find
 from bucketquery.model.schema import Array, Int32s, Int64s
 from bucketquery.model.sizes import DEFAULT_SIZES, Sizes
 from bucketquery.value_index.block_counts import LazyBlockCounts
@@ -127,11 +128,13 @@ class Level:
             return Later(self._next(below, self.least, self._used()), rows, sort_keys, below)
         least = min(self.least, sort_keys.min().item())
         old_rows, old_sort_keys, length = self._used()
-        capacity = roomy(len(old_rows), length + number)
-        room, sort_key_room = with_room(old_rows, length, capacity), with_room(old_sort_keys, length, capacity)
-        sort_key_room[length : length + number] = sort_keys
-        room[length : length + number] = rows
-        return Later(self._next(below, least, (room, sort_key_room, length + number)), rows, sort_keys, below)
+        stop = length + number
+        capacity = roomy(len(old_rows), stop, self._sizes.reserved)
+        room = with_room(old_rows, length, stop, capacity)
+        sort_key_room = with_room(old_sort_keys, length, stop, capacity)
+        sort_key_room[length:stop] = sort_keys
+        room[length:stop] = rows
+        return Later(self._next(below, least, (room, sort_key_room, stop)), rows, sort_keys, below)
 
     def _next(self, below: float, least: float, entries: tuple[Int32s, Array, int]) -> "Level":
         return Level(self.edge, below, least, entries, sizes=self._sizes, block_counts=self._block_counts)
@@ -179,7 +182,10 @@ class Level:
         if first == stop:
             return None
         kept = slice(first, None if high is None else stop)
-        own = rows[kept] - np.int32(low) if low else rows[kept]
+        own = rows[kept]
+        if low:
+            own = copied(own, stop - first)
+            own[: stop - first] -= np.int32(low)
         return Level(self.edge, self.below, self.least, (own, sort_keys[kept], stop - first), sizes=self._sizes)
 
     def nbytes(self) -> int:

@@ -10,7 +10,7 @@ from weakref import ref
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import held_nbytes
+from bucketquery.arrays.room import held_nbytes
 from bucketquery.model.once import once
 from bucketquery.model.schema import Array, Int32s, Int64s, Objects
 

@@ -9,6 +9,7 @@ import pytest
 
 from bucketquery import ResultsIndex, Snapshot
 from bucketquery import index as indexes
+from bucketquery.arrays import room
 from bucketquery.jobs import writes
 from bucketquery.jobs.all_jobs import AllJobs
 from bucketquery.model.schema import COMBINED, JOB_LABEL, SCHEMAS, Kind
@@ -38,9 +39,13 @@ Row = tuple[Any, ...]
 
 
 def shrink(patch: pytest.MonkeyPatch, **sizes: Any) -> None:
-    """Let the indexes that are made from now on keep few rows in each part, and write a few rows as a long batch."""
+    """Let the indexes that are made from now on keep few rows in each part, and treat a few rows as many.
+
+    A few rows are a long batch, and arrays of a few entries reserve address space.
+    """
     patch.setattr(indexes, "DEFAULT_SIZES", replace(vars(indexes)["DEFAULT_SIZES"], **SMALL | sizes))
     patch.setattr(writes, "_MANY", 4)
+    patch.setattr(room, "_RESERVED_FROM", 32)
 
 
 def read(snapshot: Snapshot, kind: Kind, *, final: bool = False) -> list[Row]:

@@ -3,17 +3,20 @@
 import numpy as np
 import pytest
 
+from bucketquery.arrays import room
+from bucketquery.arrays.room import held_entries
 from bucketquery.model.schema import Array
+from bucketquery.model.sizes import DEFAULT_SIZES, Sizes, sizes_of_all_jobs
 from bucketquery.value_index.level import Level
 
 EDGE = 50.0
 
 
-def level_of(sort_keys: Array) -> Level:
+def level_of(sort_keys: Array, sizes: Sizes = DEFAULT_SIZES) -> Level:
     """The level of all rows at or above the edge."""
     rows = (sort_keys >= EDGE).nonzero()[0]
     below = sort_keys[sort_keys < EDGE].max(initial=-np.inf).item()
-    return Level.of(np.float64(EDGE), below, rows, sort_keys[rows])
+    return Level.of(np.float64(EDGE), below, rows, sort_keys[rows], sizes)
 
 
 @pytest.fixture
@@ -31,6 +34,20 @@ def test_a_level_has_the_rows_at_or_above_its_edge(sort_keys: Array) -> None:
     grown = found.with_later(np.arange(200, 230), later).level
     grown.check(np.concatenate((sort_keys, later)))
     found.check(sort_keys)
+
+
+def test_a_cut_copies_no_reserved_room(sort_keys: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows that are renumbered take memory, and the room behind them stays reserved."""
+    monkeypatch.setattr(room, "_RESERVED_FROM", 32)
+    found = level_of(sort_keys, sizes_of_all_jobs(DEFAULT_SIZES))
+    grown = found.with_later(np.arange(200, 230), sort_keys[:30]).level
+    cut = grown.between_rows(20, None)
+    assert cut is not None
+    rows, _, length = cut._used()
+    assert len(rows) > 3 * length
+    assert held_entries(rows) == length
+    later = cut.with_later(np.arange(210, 240), sort_keys[:30]).level
+    later.check(np.concatenate((sort_keys[20:], sort_keys[:30], sort_keys[:30])))
 
 
 def test_a_cut_renumbers_the_rows(sort_keys: Array) -> None:

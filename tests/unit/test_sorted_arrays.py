@@ -1,4 +1,4 @@
-"""Sorted arrays: each search gives the result of a simple one, and an array with room is not copied."""
+"""Sorted arrays: each search gives the result of a simple one."""
 
 from collections.abc import Sequence
 from random import Random
@@ -13,11 +13,9 @@ from bucketquery.arrays.sorted_arrays import (
     increasing,
     live_rows,
     lower_bound,
-    roomy,
     sampled,
     sort_order,
     time_slice,
-    with_room,
 )
 from bucketquery.model.schema import Int64s
 
@@ -139,25 +137,6 @@ def test_two_values_between_the_same_points_of_a_grid_both_stay(length: int) -> 
     assert found is not None
     assert len(found) == length + 3
     assert found.tolist() == simple_order([values])
-
-
-@pytest.mark.parametrize(
-    ("capacity", "length", "expected"), [(5, 0, 5), (5, 5, 5), (5, 6, 22), (0, 1, 17), (0, 128, 144), (0, 800, 900)]
-)
-def test_room_grows_by_an_eighth(capacity: int, length: int, expected: int) -> None:
-    """It grows by at least 16 entries, and only if the capacity is too small."""
-    assert roomy(capacity, length) == expected
-
-
-def test_an_array_with_room_is_not_copied() -> None:
-    """An array without room is copied, up to the entries in use."""
-    array = np.array([5, 6, 7], dtype=np.int64)
-    assert with_room(array, 2, 3) is array
-    longer = with_room(array, 2, 4)
-    assert len(longer) == 4
-    assert longer.dtype == np.int64
-    assert longer[:2].tolist() == [5, 6]
-    assert not np.shares_memory(longer, array)
 
 
 @pytest.mark.parametrize("deleted", [(), (0,), (9,), (0, 1, 2), (7, 8, 9), (2, 5, 6), (0, 9), (1, 3, 5, 7)], ids=repr)
