@@ -24,7 +24,7 @@ _ENTRY_BYTES: Final = 64
 
 #: Whether the system allocates a page when it is first written. Windows charges reserved memory at once.
 _IS_LAZY: bool = sys.platform in {"linux", "darwin"}
-#: Private memory, as a child process must not see the writes of its parent. `MAP_NORESERVE` is new in Python 3.13.
+#: Private memory, as a child process must not see the writes of its parent. Python has `MAP_NORESERVE` since 3.13.
 _FLAGS: Final[int] = sum(getattr(mmap, f"MAP_{name}", 0) for name in ("PRIVATE", "ANONYMOUS", "NORESERVE"))
 
 #: From this many bytes on, NumPy asks for large pages of memory.
@@ -74,19 +74,20 @@ def reserved_capacity(length: int, reserved: int) -> int:
 def empty(length: int, capacity: int, dtype: np.dtype[np.generic] | type[np.generic]) -> Array:
     """A new array for ``capacity`` entries, of which the caller is about to write the first ``length``.
 
-    If a long array has more spare room than an eighth, address space is reserved for it.
+    If a long array has more spare room than an eighth, address space is reserved for it. An array of objects gets
+    ordinary memory, because NumPy can make no such array over other memory.
 
     >>> len(empty(2, 3, np.int64))
     3
     """
-    if capacity >= _RESERVED_FROM and capacity > length + _spare(length):
-        itemsize = np.dtype(dtype).itemsize
-        owner = _reserve(capacity * itemsize)
+    own = np.dtype(dtype)
+    if capacity >= _RESERVED_FROM and capacity > length + _spare(length) and not own.hasobject:
+        owner = _reserve(capacity * own.itemsize)
         if owner is not None:
             owner.used = length
-            _use_large_pages(owner, length * itemsize)
-            return np.ndarray(capacity, dtype, buffer=owner)
-    return np.empty(capacity, dtype=dtype)
+            _use_large_pages(owner, length * own.itemsize)
+            return np.ndarray(capacity, own, buffer=owner)
+    return np.empty(capacity, dtype=own)
 
 
 def ones(length: int, capacity: int) -> Bools:
@@ -185,7 +186,7 @@ def hidden_entries(array: Array) -> int:
 
 
 def _spare(length: int) -> int:
-    """The number of spare entries beside some entries if no address space is reserved."""
+    """The number of spare entries behind ``length`` entries if no address space is reserved."""
     return max(_SMALLEST_GROWTH, length // 8)
 
 
@@ -217,9 +218,9 @@ def _reserve(nbytes: int) -> _Reserved | None:
 
 
 def _use_large_pages(owner: _Reserved, nbytes: int) -> None:
-    """Ask for large pages for the first bytes, as NumPy does for arrays as long; with them, scattered reads are faster.
+    """Ask for large pages for the first bytes of a long array, as NumPy does. They make scattered reads faster.
 
-    The advice excludes the other bytes: a large page would be unwritten room that takes memory.
+    The advice excludes the other bytes, or a large page of unwritten room would take memory.
     """
     if nbytes >= _LARGE and _HUGEPAGE is not None:
         # A kernel without large pages refuses. Small pages give the same values.

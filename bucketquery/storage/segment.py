@@ -357,8 +357,8 @@ class Segment:
         return of_lists + self.value_index_nbytes()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        unpacked = self.unpacked()
-        columns, present = unpacked.columns, unpacked.present
+        columns = {name: self.column(name) for name in self.columns}  # without room, which is unwritten memory
+        present = {name: self.mask(name) for name in self.present}
         return _restore, (self.schema.kind, self.length, columns, present, dict(self.dictionaries), dict(self.lists))
 
     def check(self) -> None:

@@ -103,6 +103,13 @@ def test_copies_keep_the_room() -> None:
     assert copied(plain, 10).tolist() == plain.tolist()
 
 
+def test_objects_are_in_ordinary_memory() -> None:
+    """NumPy refuses an array of objects over the memory of another owner."""
+    lists = np.array([(1,), (2, 3)], dtype=np.object_)
+    grown = with_room(lists, 2, 3, 1_000)
+    assert (len(grown), grown[:2].tolist()) == (1_000, [(1,), (2, 3)])
+
+
 @needs_reserves
 def test_masks_begin_true() -> None:
     """The room behind them has no values yet."""

@@ -298,10 +298,11 @@ def test_lists_come_in_the_order_of_the_given_rows(chosen: slice | Int64s) -> No
 
 
 def test_a_pickled_segment_has_all_its_values() -> None:
-    """Masks and lists are pickled with the columns."""
-    base = segment([bucket(0, **FULL), bucket(1)])
+    """Masks and lists are pickled with the columns; the room behind them is not."""
+    base = with_room([bucket(0, **FULL), bucket(1)])
     found = pickle.loads(pickle.dumps(base))
     found.check()
+    assert {len(array) for array in (*found.columns.values(), *found.present.values())} == {2}
     assert stored(found) == stored(base)
     assert found.schema is BUCKET
 
