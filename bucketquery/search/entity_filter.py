@@ -265,26 +265,29 @@ def _meets(segment: Segment, condition: Condition, rows: slice | Array) -> Bools
         # A missing value is stored as its default, which is 0.
         numbers = np.array([value for value in condition.values if value in _INT64], dtype=np.int64)
         return np.isin(segment.columns[DETECTOR_INDEX][rows], numbers)
-    if not condition.is_data_field:
-        ((_, column),) = condition.columns
-        codes = _codes(segment, column, condition.values)
-        return _has_code(segment, column, rows, [*codes, MISSING] if condition.takes_missing else codes)
-    meets = has_value = None
+    if condition.is_data_field:
+        return _meets_data_field(segment, condition, rows)
+    ((_, column),) = condition.columns
+    codes = _codes(segment, column, condition.values)
+    return _has_code(segment, column, rows, [*codes, MISSING] if condition.takes_missing else codes)
+
+
+def _meets_data_field(segment: Segment, condition: Condition, rows: slice | Array) -> Bools:
+    """Which of some rows have one of the values in a data field; in combined tables, in a data field of any name."""
+    meets: list[Bools] = []
+    has_value: list[Bools] = []
     for name_column, column in condition.columns:
-        has_name = None
+        here = _has_code(segment, column, rows, _codes(segment, column, condition.values))
         if name_column in segment.columns:
             assert name_column is not None
             has_name = _has_code(segment, name_column, rows, _codes(segment, name_column, (condition.name,)))
-        here = _has_code(segment, column, rows, _codes(segment, column, condition.values))
-        if has_name is not None:
             here &= has_name
-        meets = here if meets is None else meets | here
-        if condition.takes_missing:
-            assert has_name is not None, "combined tables get no such condition"
-            has_name &= segment.columns[column][rows] != MISSING
-            has_value = has_name if has_value is None else has_value | has_name
-    assert meets is not None
-    return meets if has_value is None else meets | ~has_value
+            has_value.append(has_name & (segment.columns[column][rows] != MISSING))
+        meets.append(here)
+    if condition.takes_missing:
+        assert len(has_value) == len(meets), "combined tables get no such condition"
+        meets.append(~np.logical_or.reduce(has_value))
+    return np.logical_or.reduce(meets)
 
 
 def _codes(segment: Segment, column: str, values: tuple[str, ...]) -> list[int]:
