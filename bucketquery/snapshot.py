@@ -25,10 +25,11 @@ from bucketquery.queries.top_query import TopQuery
 from bucketquery.reads import Reads
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import Walk
+from bucketquery.search.entity_filter import filter_of
+from bucketquery.search.job_by_job import Source
 from bucketquery.search.row_key import RowKey, with_whole_job
-from bucketquery.search.score_counts import tables_to_count, threshold_counts
+from bucketquery.search.score_counts import sources_to_count, threshold_counts
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
-from bucketquery.storage.table import Table
 
 _new: Final = object.__new__
 
@@ -210,14 +211,14 @@ class Snapshot(Reads):
         if query._parsed.timestamp is not None:
             raise InvalidQuery("[timestamp] finds one result, so nothing is counted by score", field="timestamp")
         resolved = self._resolve(query, now)
-        tables: Iterable[Table]
+        sources: Iterable[Source]
         job = self._only_job(query)
         if job is None:
             selected = self._catalog.select(query.jobs, "jobs")
-            tables = tables_to_count(self._catalog, selected, resolved.schema, self._shortcuts)
+            sources = sources_to_count(self._catalog, selected, resolved, self._shortcuts)
         else:
-            tables = (job.table(resolved.schema),)
-        return threshold_counts(tables, resolved, thresholds, self._shortcuts)
+            sources = [Source(job.table(resolved.schema), filter_of(job, resolved, self._shortcuts))]
+        return threshold_counts(sources, resolved, thresholds, self._shortcuts)
 
     def _changes(self, query: AnyQuery | None, since: object) -> Changes:
         resolved = None if query is None else query._resolved or self._resolve(query, None)

@@ -20,6 +20,7 @@ from bucketquery.queries.job_tokens import ALL_JOBS
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.results.changes import Change, ChangeRange
+from bucketquery.search.entity_filter import filter_of
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.storage.selection import Selection
@@ -168,7 +169,7 @@ def listing(  # noqa: PLR0917 - as `changes_after`
         found = []
         for job in jobs:
             for table in job.tables.values():
-                rows = _all_matches(table, resolved, shortcuts)
+                rows = _all_matches(job, table, resolved, shortcuts)
                 if len(rows):
                     found.append(judged(columns_of_listing(job.job_id, rows, sequence, time), None))
         return [block for block in found if block is not None], ()
@@ -176,14 +177,15 @@ def listing(  # noqa: PLR0917 - as `changes_after`
     return Changes(ChangeRows(read), 0, sequence)
 
 
-def _all_matches(table: Table, resolved: ResolvedQuery | None, shortcuts: Shortcuts) -> Selection:
+def _all_matches(job: Job, table: Table, resolved: ResolvedQuery | None, shortcuts: Shortcuts) -> Selection:
     """Every match of a table in time order; every row if there is no query."""
     view = table.rows
     if resolved is None:
         return Selection(view, (0, view.length, False))
     if table.kind != resolved.schema.kind:
         return Selection(view, (0, 0, False))
-    rows, _, _ = search(table, resolved._replace(order_by=(), desc=False, from_=0, size=view.length), shortcuts)
+    everything = resolved._replace(order_by=(), desc=False, from_=0, size=view.length)
+    rows, _, _ = search(table, everything, shortcuts, filter_of(job, resolved, shortcuts))
     return rows
 
 

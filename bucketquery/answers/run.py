@@ -18,6 +18,7 @@ from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.cursor import Walk
+from bucketquery.search.entity_filter import filter_of
 from bucketquery.search.expand import expand
 from bucketquery.search.many_jobs import expand_jobs, scan_jobs, search_jobs
 from bucketquery.search.order import Order
@@ -67,7 +68,8 @@ def page_of(  # noqa: PLR0917 - keyword arguments would take longer
         LimitExceeded: the buckets of the page have too many records.
     """
     schema = resolved.schema
-    rows, count, explanation = search(job.table(schema), resolved, shortcuts)
+    row_filter = filter_of(job, resolved, shortcuts) if resolved.where else None
+    rows, count, explanation = search(job.table(schema), resolved, shortcuts, row_filter)
     if resolved.is_lookup and not count:
         raise NotFound("Could not find requested buckets", field="timestamp", value=getattr(query, "timestamp", None))
     records = None
@@ -97,7 +99,8 @@ def page_behind(  # noqa: PLR0917 - as `page_of`
     table, order = job.table(resolved.schema), Order.of(resolved)
     if key.has_cut_text:
         key = completed(key, order, [table.final if resolved.exclude_interim else table.rows])
-    rows, count, has_more, explanation = search_after(table, resolved, Boundary.of(order, key, job.job_id), shortcuts)
+    boundary, row_filter = Boundary.of(order, key, job.job_id), filter_of(job, resolved, shortcuts)
+    rows, count, has_more, explanation = search_after(table, resolved, boundary, shortcuts, row_filter)
     records = None
     if resolved.expand:
         records = expand(rows, job.table(RECORD), exclude_interim=resolved.exclude_interim_records)
@@ -110,7 +113,7 @@ def results_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHO
     """Every match of one job, in order, one by one."""
     schema = resolved.schema
     values = _VALUES[schema.kind]
-    for rows in scan(job.table(schema), resolved, shortcuts):
+    for rows in scan(job.table(schema), resolved, shortcuts, filter_of(job, resolved, shortcuts)):
         if not resolved.expand:
             yield from values(job.job_id, rows, display_fields(rows))
             continue

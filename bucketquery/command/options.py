@@ -2,15 +2,18 @@
 
 import argparse
 import re
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final, NoReturn
+
+from bucketquery.queries.where import DETECTOR_INDEX
 
 _SHARED: Final = ("start", "end", "exclude_interim", "sort", "desc", "from_", "size")
 #: The parameters of a query for each kind.
 PARAMETERS: Final = {
-    "buckets": ("timestamp", "anomaly_score", "expand", *_SHARED),
-    "records": ("record_score", *_SHARED),
-    "influencers": ("influencer_score", *_SHARED),
+    "buckets": ("timestamp", "anomaly_score", "expand", "where", *_SHARED),
+    "records": ("record_score", "where", *_SHARED),
+    "influencers": ("influencer_score", "where", *_SHARED),
     "overall": ("start", "end", "exclude_interim", "top_n", "bucket_span", "overall_score"),
     "swimlane": ("cell", "start", "end", "exclude_interim", "by", "lanes", "from_", "tzinfo"),
 }
@@ -30,6 +33,7 @@ examples:
   python -m bucketquery results.ndjson.gz --anomaly-score 75 --sort anomaly_score --desc --size 10
   python -m bucketquery results.ndjson --job-id web --start 2026-01-01 --end 2026-02-01 --expand --format json
   python -m bucketquery results.ndjson --job-id web --records --record-score 75
+  python -m bucketquery results.ndjson --records --where host.name=web-1 --where function=mean
   curl "$SERVER/_ml/anomaly_detectors/web/results/buckets" | python -m bucketquery
   zcat archive/*.gz | python -m bucketquery --job-id web --timestamp 2026-01-31T09:30:00Z
   python -m bucketquery results.ndjson --job-id "web-*,-web-test" --anomaly-score 75
@@ -96,6 +100,9 @@ def parser_of(prog: str) -> argparse.ArgumentParser:
     lookup = "the instant of one bucket, of any score; for a date or an hour, show the first bucket in it and count all"
     lookup += " (not with --start, --end, --anomaly-score, --from or --size)"
     add("--timestamp", metavar="INSTANT", help=lookup)
+    where = "only results of an entity: a field of the data such as host.name, or of records such as function, and its "
+    where += "value; buckets by their records. Repeated: any value of one field, and all fields"
+    add("--where", metavar="FIELD=VALUE", action="append", type=_field_and_value, help=where)
     expand = "add the records to each bucket that has bucket influencers"
     add("--expand", action="store_true", default=None, help=expand)
     add("--overall-score", metavar="SCORE", help=score.format("overall buckets"))
@@ -137,6 +144,22 @@ def _integer(text: str) -> int | str:
     return int(text) if re.fullmatch(r"[+-]?[0-9]{1,4000}", text) else text
 
 
+def _field_and_value(text: str) -> tuple[str, str | int]:
+    """A field of an entity filter and a value of it."""
+    name, separator, value = text.partition("=")
+    if not (name and separator):
+        raise argparse.ArgumentTypeError(f"must be FIELD=VALUE, not {text!r}")
+    return name, _integer(value) if name == DETECTOR_INDEX else value
+
+
+def _by_field(pairs: Sequence[tuple[str, str | int]]) -> dict[str, list[str | int]]:
+    """The values of each field."""
+    fields: dict[str, list[str | int]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
 def option_of(parameter: str) -> str:
     """The option of a parameter, as a user types it.
 
@@ -159,4 +182,7 @@ def parameters_of(options: argparse.Namespace, kind: str) -> dict[str, Any]:
     for name in dict.fromkeys(chain.from_iterable(PARAMETERS.values())):
         if name not in PARAMETERS[kind] and getattr(options, name) is not None:
             raise UsageError(f"{option_of(name)}: does not apply to {_NOUNS.get(kind, kind)}")
-    return {name: getattr(options, name) for name in PARAMETERS[kind]}
+    given = {name: getattr(options, name) for name in PARAMETERS[kind]}
+    if given.get("where") is not None:
+        given["where"] = _by_field(given["where"])
+    return given

@@ -57,12 +57,15 @@ def answer_of(index: ResultsIndex, kind: str, jobs: str, parameters: Mapping[str
         return index.swimlane(SwimlaneQuery(jobs=jobs, **given))
     if kind == "overall":
         return index.get_overall_buckets(job_id=jobs, **parameters)
-    if names_one_job(jobs):
+    given = dict(parameters)
+    where = given.pop("where", None)
+    if names_one_job(jobs) and where is None:
         if kind == "buckets":
-            return index.get_buckets(job_id=jobs, **parameters)
-        return (index.get_records if kind == "records" else index.get_influencers)(job_id=jobs, **parameters)
+            return index.get_buckets(job_id=jobs, **given)
+        return (index.get_records if kind == "records" else index.get_influencers)(job_id=jobs, **given)
     tokens = read_jobs(jobs, "job_id")
     query, score_name = _QUERIES[kind]
-    given = dict(parameters)
     score = given.pop(score_name)
-    return index.search(client_query(query, job_id="", score=score, page=None, **given).replace(jobs=tokens))
+    return index.search(
+        client_query(query, job_id="", score=score, page=None, **given).replace(jobs=tokens, where=where)
+    )

@@ -13,9 +13,9 @@ from bucketquery.arrays.sorted_arrays import sampled
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Array, Int64s
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.order import is_of_numbers
-from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan
+from bucketquery.search.plan import BY_TIME, Explanation, Plan
+from bucketquery.search.row_filter import RowFilter
 from bucketquery.search.row_key import Boundary, RowKey
 from bucketquery.search.search import among_rows, up_to_the_last_instant, with_value
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
@@ -57,7 +57,7 @@ class ReadAhead(NamedTuple):
     """The first matches behind a row key, for the pages that follow.
 
     Attributes:
-        asked: the window, the threshold, the upper bound, the order and the jobs.
+        asked: the window, the threshold, the upper bound, the order and the filter.
         key: the key.
         rows: the matches, as the view numbers them, in order.
         is_all: whether no match comes behind them.
@@ -78,7 +78,7 @@ def search_after(
     resolved: ResolvedQuery,
     boundary: Boundary,
     shortcuts: Shortcuts = ALL_SHORTCUTS,
-    jobs: LabelFilter | None = None,
+    row_filter: RowFilter | None = None,
 ) -> Behind:
     """The first ``size`` matches behind a row key; ``from_`` does not apply.
 
@@ -87,21 +87,21 @@ def search_after(
         resolved: the query.
         boundary: the row key. Its cut texts are completed, if that is possible.
         shortcuts: which work may be skipped.
-        jobs: the jobs whose results match, if the table is a combined one; None if those of all jobs do.
+        row_filter: the filter that matches pass too; None if there is none.
     """
     view = table.final if resolved.exclude_interim else table.rows
     if resolved.order_by:
-        return _by_value(view, resolved, boundary, shortcuts, jobs)
-    if resolved.threshold is None and jobs is None:
+        return _by_value(view, resolved, boundary, shortcuts, row_filter)
+    if resolved.threshold is None and row_filter is None:
         return _by_time(view, resolved, boundary)
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, jobs)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, row_filter)
     behind = matches.within(boundary.narrowed(window))
     stop = min(resolved.size, behind.matched)
     rows, rows_read = behind.page(0, stop, desc=resolved.desc) if stop else (NO_ROWS, 0)
-    path: Path = "threshold" if matches.levels else "scan"
     rows_read += matches.rows_read + behind.rows_read
-    explanation = Explanation(path, view.base.schema.score, matches.levels, rows_read)
+    column = matches.listed_by or view.base.schema.score
+    explanation = Explanation(matches.path, column, matches.levels, rows_read)
     return Behind(Selection(view, rows), matches.matched, stop < behind.matched, explanation)
 
 
@@ -122,11 +122,11 @@ def _by_time(view: View, resolved: ResolvedQuery, boundary: Boundary) -> Behind:
 
 
 def _by_value(
-    view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts, jobs: LabelFilter | None
+    view: View, resolved: ResolvedQuery, boundary: Boundary, shortcuts: Shortcuts, row_filter: RowFilter | None
 ) -> Behind:
     """The page, from the rows that were read ahead if these contain it. If not, the search reads ahead anew."""
     size, order, key = resolved.size, boundary.order, boundary.key
-    asked = resolved.start, resolved.end, resolved.threshold, resolved.below, order, jobs
+    asked = resolved.start, resolved.end, resolved.threshold, resolved.below, order, row_filter
     others: list[ReadAhead] = []
     for known in tuple(view.read_ahead) if shortcuts.read_ahead else ():
         page: Behind | bool = False
@@ -138,7 +138,7 @@ def _by_value(
             others.append(known)
     need = max(size + 1, shortcuts.ahead_rows if shortcuts.read_ahead else 0)
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, jobs)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, row_filter)
     rows, explanation = _first_behind(resolved, matches, boundary, need)
     if shortcuts.read_ahead and size < shortcuts.ahead_rows:
         # A copy, because a part of a larger array would keep the whole array in memory.
@@ -169,10 +169,10 @@ def _first_behind(
     """The first ``need`` matches behind a row key, in order, all if there are fewer; and the explanation."""
     order, window = boundary.order, matches.window
     view, lead, desc = window.view, order.lead, order.desc
-    path: Path = "threshold" if matches.levels else "scan"
     if lead == "timestamp" and matches.shortcuts.last_instant:
         rows, rows_read = _from_the_instant(resolved, matches, boundary, need)
-        return rows, Explanation(path, lead, matches.levels, matches.rows_read + rows_read)
+        column = matches.listed_by or lead
+        return rows, Explanation(matches.path, column, matches.levels, matches.rows_read + rows_read)
     rows_read = matches.rows_read
     value_index = None
     if matches.matched > matches.shortcuts.few_matches and is_of_numbers(view, lead) and boundary.lead is not None:
@@ -196,7 +196,7 @@ def _first_behind(
     head = matches.head[boundary.is_before_rows(view.head, matches.head)]
     last = min(need, len(rows) + len(head))
     rows = among_rows(matches, order, rows, head, 0, last) if last else NO_ROWS
-    return rows, Explanation(path, lead, matches.levels, rows_read)
+    return rows, Explanation(matches.path, matches.listed_by or lead, matches.levels, rows_read)
 
 
 def _from_the_instant(resolved: ResolvedQuery, matches: Matches, boundary: Boundary, need: int) -> tuple[Array, int]:

@@ -11,12 +11,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bucketquery.jobs.catalog import Catalog
-from bucketquery.model.schema import Int64s, Schema, Type
+from bucketquery.model.schema import Int64s, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
+from bucketquery.search.entity_filter import filter_of
 from bucketquery.search.job_rows import Group, JobRows
 from bucketquery.search.joined_jobs import Joined, search_joined
 from bucketquery.search.order import Order, RowKeys, ranked_between
+from bucketquery.search.row_filter import RowFilter
 from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import Shortcuts
@@ -29,6 +31,13 @@ _NUMBERS: Final = frozenset({Type.TIMESTAMP, Type.UNSIGNED, Type.DOUBLE})
 _FEW: Final = 512
 #: Rows are left out by their leading value if there are more than N for each rank that is wanted.
 _ROWS_PER_RANK: Final = 2
+
+
+class Source(NamedTuple):
+    """The results of one job, and the filter that its matches pass; None if there is none."""
+
+    table: Table
+    row_filter: RowFilter | None
 
 
 class Found(NamedTuple):
@@ -52,30 +61,30 @@ def search_each(catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, 
 
     Merging p searches costs O(p k) for a page that ends at the k-th match.
     """
-    tables, order = tables_of(catalog, jobs, resolved.schema), Order.of(resolved)
-    joined = _joined(tables, resolved, shortcuts)
+    sources, order = sources_of(catalog, jobs, resolved, shortcuts), Order.of(resolved)
+    joined = _joined(sources, resolved, shortcuts)
     if joined is not None:
         page = JobRows(catalog, resolved.schema, joined.groups, joined.order)
         return Found(page, joined.matched, joined.rows_read)
     if order.job_leads:
-        return _in_order_of_jobs(catalog, tables, resolved, shortcuts)
+        return _in_order_of_jobs(catalog, sources, resolved, shortcuts)
     total, rows_read = None, 0
-    if len(tables) > 1 and resolved.from_ > shortcuts.deep_from and order.leads_by_time and shortcuts.deep:
-        total, rows_read = _count(tables.values(), resolved, shortcuts)
-        resolved, compared = _from_its_page_on([*tables.values()], resolved, shortcuts)
+    if len(sources) > 1 and resolved.from_ > shortcuts.deep_from and order.leads_by_time and shortcuts.deep:
+        total, rows_read = _count(sources.values(), resolved, shortcuts)
+        resolved, compared = _from_its_page_on([*sources.values()], resolved, shortcuts)
         rows_read += compared
     first, last = resolved.from_, resolved.from_ + resolved.size
     # The search of a single job skips the matches itself.
-    asked = resolved if len(tables) == 1 else resolved._replace(from_=0, size=last if resolved.size else 0)
+    asked = resolved if len(sources) == 1 else resolved._replace(from_=0, size=last if resolved.size else 0)
     groups: list[Group] = []
     matched = 0
-    for job_id, table in tables.items():
-        rows, own, explanation = search(table, asked, shortcuts)
+    for job_id, (table, row_filter) in sources.items():
+        rows, own, explanation = search(table, asked, shortcuts, row_filter)
         matched += own
         rows_read += explanation.rows_read
         if len(rows):
             groups.append(Group(rows, job_id))
-    merged = None if len(tables) == 1 else merge(groups, order, first, last)
+    merged = None if len(sources) == 1 else merge(groups, order, first, last)
     page = JobRows(catalog, resolved.schema, groups, merged)
     return Found(page, matched if total is None else total, rows_read)
 
@@ -84,25 +93,26 @@ def search_each_after(
     catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey
 ) -> Found:
     """The first ``size`` matches behind a row key. Each job gives as many, and one more, to tell if any follow."""
-    order, tables = Order.of(resolved), tables_of(catalog, jobs, resolved.schema)
+    order, sources = Order.of(resolved), sources_of(catalog, jobs, resolved, shortcuts)
     if key.has_cut_text:
-        views = [table.final if resolved.exclude_interim else table.rows for table in tables.values()]
+        views = [table.final if resolved.exclude_interim else table.rows for table, _ in sources.values()]
         key = completed(key, order, views)
-    joined = _joined(tables, resolved, shortcuts, key)
+    joined = _joined(sources, resolved, shortcuts, key)
     if joined is not None:
         page = JobRows(catalog, resolved.schema, joined.groups, joined.order)
         return Found(page, joined.matched, joined.rows_read, joined.has_more)
     asked = resolved._replace(from_=0, size=resolved.size + 1 if resolved.size else 0)
     groups: list[Group] = []
     matched = rows_read = 0
-    for job_id, table in tables.items():
+    for job_id, (table, row_filter) in sources.items():
         if order.job_leads and job_id != key.job_id:
             # All rows of the job come before the key, or all come behind it.
             comes_behind = (job_id < key.job_id) if order.desc else (job_id > key.job_id)
             own = asked if comes_behind else asked._replace(size=0)
-            rows, count, explanation = search(table, own, shortcuts)
+            rows, count, explanation = search(table, own, shortcuts, row_filter)
         else:
-            rows, count, _, explanation = search_after(table, asked, Boundary.of(order, key, job_id), shortcuts)
+            boundary = Boundary.of(order, key, job_id)
+            rows, count, _, explanation = search_after(table, asked, boundary, shortcuts, row_filter)
         matched += count
         rows_read += explanation.rows_read
         if len(rows):
@@ -113,11 +123,12 @@ def search_each_after(
 
 
 def _joined(
-    tables: Mapping[str, Table], resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey | None = None
+    sources: Mapping[str, Source], resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey | None = None
 ) -> Joined | None:
     """The page of small jobs; None if they should be searched one by one."""
-    if not shortcuts.join or len(tables) <= 1:
+    if not shortcuts.join or len(sources) <= 1:
         return None
+    tables = {job_id: table for job_id, (table, _) in sources.items()}
     return search_joined(tables, resolved, shortcuts.joined_per_job * len(tables), key)
 
 
@@ -150,20 +161,28 @@ def _row_keys(group: Group, order: Order) -> RowKeys:
     return order.row_keys(group.rows, None if group.is_combined else group.job_ids())
 
 
-def tables_of(catalog: Catalog, jobs: Sequence[str], schema: Schema) -> dict[str, Table]:
-    """The tables of some jobs; a job without results of this kind has none."""
-    found = {job_id: catalog.known(job_id, "jobs").tables.get(schema.kind) for job_id in jobs}
-    return {job_id: table for job_id, table in found.items() if table is not None}
+def sources_of(
+    catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts
+) -> dict[str, Source]:
+    """The results of some jobs; a job without results of this kind has none."""
+    found: dict[str, Source] = {}
+    for job_id in jobs:
+        job = catalog.known(job_id, "jobs")
+        table = job.tables.get(resolved.schema.kind)
+        if table is not None:
+            found[job_id] = Source(table, filter_of(job, resolved, shortcuts) if resolved.where else None)
+    return found
 
 
 def _in_order_of_jobs(
-    catalog: Catalog, tables: dict[str, Table], resolved: ResolvedQuery, shortcuts: Shortcuts
+    catalog: Catalog, sources: Mapping[str, Source], resolved: ResolvedQuery, shortcuts: Shortcuts
 ) -> Found:
     """The page in an order that the job leads: job after job."""
     groups: list[Group] = []
     skip, left, matched, rows_read = resolved.from_, resolved.size, 0, 0
-    for job_id in sorted(tables, reverse=resolved.desc):
-        rows, own, explanation = search(tables[job_id], resolved._replace(from_=skip, size=left), shortcuts)
+    for job_id in sorted(sources, reverse=resolved.desc):
+        table, row_filter = sources[job_id]
+        rows, own, explanation = search(table, resolved._replace(from_=skip, size=left), shortcuts, row_filter)
         if len(rows):
             groups.append(Group(rows, job_id))
         skip, left = max(0, skip - own), left - len(rows)
@@ -172,19 +191,19 @@ def _in_order_of_jobs(
     return Found(JobRows(catalog, resolved.schema, groups), matched, rows_read)
 
 
-def _count(tables: Iterable[Table], resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[int, int]:
-    """The count of all matches of some tables, and the number of compared rows."""
+def _count(sources: Iterable[Source], resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[int, int]:
+    """The count of all matches of some jobs, and the number of compared rows."""
     matched = rows_read = 0
     asked = resolved._replace(from_=0, size=0)
-    for table in tables:
-        _, own, explanation = search(table, asked, shortcuts)
+    for table, row_filter in sources:
+        _, own, explanation = search(table, asked, shortcuts, row_filter)
         matched += own
         rows_read += explanation.rows_read
     return matched, rows_read
 
 
 def _from_its_page_on(
-    tables: Sequence[Table], resolved: ResolvedQuery, shortcuts: Shortcuts
+    sources: Sequence[Source], resolved: ResolvedQuery, shortcuts: Shortcuts
 ) -> tuple[ResolvedQuery, int]:
     """The same query, with a window that begins at the instant where its page begins in time order.
 
@@ -198,14 +217,14 @@ def _from_its_page_on(
     while high - low > 1:
         middle = (low + high) // 2
         before = resolved._replace(start=middle) if resolved.desc else resolved._replace(end=middle)
-        count, compared = _count(tables, before, shortcuts)
+        count, compared = _count(sources, before, shortcuts)
         rows_read += compared
         if (count <= resolved.from_) == resolved.desc:
             high = middle
         else:
             low = middle
     before = resolved._replace(start=high) if resolved.desc else resolved._replace(end=low)
-    count, compared = _count(tables, before, shortcuts)
+    count, compared = _count(sources, before, shortcuts)
     rows_read += compared
     skipped = resolved.from_ - count
     rest = resolved._replace(end=high) if resolved.desc else resolved._replace(start=low)

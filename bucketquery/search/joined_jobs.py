@@ -13,8 +13,9 @@ import numpy as np
 
 from bucketquery.arrays.ranking import ColumnValues, first_in_order, in_order
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.schema import Array, Bools, Int64s, Schema, Type
+from bucketquery.model.schema import BUCKET, Array, Bools, Int64s, Schema, Type
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.search.entity_filter import EntityFilter
 from bucketquery.search.job_rows import Group
 from bucketquery.search.order import Order
 from bucketquery.search.row_key import Boundary, RowKey
@@ -68,8 +69,10 @@ def search_joined(
     O(r) for the r rows of all jobs, and O(k log k) for a page that ends at the k-th match.
     """
     order = Order.of(resolved)
-    if order.columns[0].type in _NOT_SORTED:
+    if order.columns[0].type in _NOT_SORTED or (resolved.where and resolved.schema is BUCKET):
+        # Each job has its own instants at which its records meet an entity filter.
         return None
+    row_filter = EntityFilter(resolved.where, resolved.schema) if resolved.where else None
     job_ids = sorted(tables)
     own = [tables[job_id] for job_id in job_ids]
     lengths = [table.base.length + table.head.length for table in own]
@@ -81,9 +84,11 @@ def search_joined(
         segments.append(table.base)
         if table.head.length:
             segments.append(table.head)
-    joined = _packed(segments) or _of_columns(segments, resolved.schema, order)
+    joined = _packed(segments) or _of_columns(segments, resolved.schema, order, row_filter)
     starts = np.cumsum([0, *lengths])
     rows = _matching(joined, resolved)
+    if row_filter is not None:
+        rows = rows[row_filter.passing(joined, rows)]
     deleted = [table.deleted + start for table, start in zip(own, starts.tolist(), strict=False) if len(table.deleted)]
     if deleted:
         rows = rows[~np.isin(rows, np.concatenate(deleted))]
@@ -135,12 +140,13 @@ def _packed(segments: Sequence[Segment]) -> PackedSegment | None:
     return PackedSegment(layout.schema, start, columns, columns.masks(missing), EMPTY_MAPPING, merged)
 
 
-def _of_columns(segments: Sequence[Segment], schema: Schema, order: Order) -> Segment:
+def _of_columns(segments: Sequence[Segment], schema: Schema, order: Order, row_filter: EntityFilter | None) -> Segment:
     """All rows of some segments, with the columns that a query compares."""
     columns: dict[str, Array] = {}
     present: dict[str, Bools] = {}
     dictionaries = {}
-    for name in {"timestamp", "is_interim", schema.score, *(column.name for column in order.columns)}:
+    filtered = () if row_filter is None else row_filter.columns
+    for name in {"timestamp", "is_interim", schema.score, *(column.name for column in order.columns), *filtered}:
         if schema.by_name[name].type is Type.KEYWORD:
             values = [segment.values(name, slice(0, segment.length)) for segment in segments]
             columns[name], dictionaries[name] = encode_keywords(np.concatenate(values).tolist())

@@ -13,7 +13,9 @@ import numpy as np
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.jobs.job_labels import JobLabels
 from bucketquery.jobs.selected_jobs import SelectedJobs
-from bucketquery.model.schema import Bools, UInt32s
+from bucketquery.model.schema import JOB_LABEL, Array, Bools, UInt32s
+from bucketquery.search.row_filter import NOT_LISTED, Listed, RowFilter
+from bucketquery.storage.segment import Segment
 
 #: A filter compares labels with at most this many ranges.
 _MOST_RANGES: Final = 4
@@ -21,7 +23,7 @@ _MOST_RANGES: Final = 4
 _MOST_FLAGS: Final = 2**24
 
 
-class LabelFilter:
+class LabelFilter(RowFilter):
     """Which labels belong to the selected jobs; immutable.
 
     Args:
@@ -123,9 +125,13 @@ class LabelFilter:
             passes |= labels - low <= length
         return passes
 
-    def count(self, labels: UInt32s) -> int:
-        """How many of some labels belong to the selected jobs."""
-        return int(np.count_nonzero(self.mask(labels)))
+    def passing(self, segment: Segment, rows: slice | Array) -> Bools:
+        """Which of some rows of a combined table belong to the selected jobs."""
+        return self.mask(segment.columns[JOB_LABEL][rows])
+
+    def listed(self, segment: Segment, first: int, stop: int, most: int) -> Listed:  # noqa: ARG002 - it has no lists
+        """No rows: the rows of a job are not listed."""
+        return NOT_LISTED
 
 
 def label_filter(selected: SelectedJobs, labels: JobLabels) -> LabelFilter | None:

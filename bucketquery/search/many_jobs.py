@@ -14,8 +14,10 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import RECORD
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.queries.where import filtered_schema
+from bucketquery.search.entity_filter import EntityFilter
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, expand, refuse_more
-from bucketquery.search.job_by_job import Found, search_each, search_each_after, tables_of
+from bucketquery.search.job_by_job import Found, search_each, search_each_after, sources_of
 from bucketquery.search.job_rows import Group, JobRows
 from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.plan import Explanation
@@ -99,6 +101,10 @@ def expand_jobs(
 def _search(
     catalog: Catalog, selected: SelectedJobs, resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey | None
 ) -> Found:
+    if resolved.where:
+        job_ids, rows_read = jobs_to_filter(catalog, selected, resolved, shortcuts)
+        found = _each(catalog, job_ids, resolved, shortcuts, key)
+        return found._replace(rows_read=found.rows_read + rows_read)
     together = _together(catalog, selected, resolved, shortcuts)
     if together is not None and together.can_order(resolved):
         return together.search(resolved, shortcuts) if key is None else together.search_after(resolved, shortcuts, key)
@@ -126,6 +132,33 @@ def _search(
     return found._replace(matched=total, rows_read=found.rows_read + rows_read)
 
 
+def jobs_to_filter(
+    catalog: Catalog, selected: SelectedJobs, resolved: ResolvedQuery, shortcuts: Shortcuts
+) -> tuple[Sequence[str], int]:
+    """The jobs that may have results which meet the entity filter of a query, and the number of compared rows.
+
+    They are all selected jobs if combined tables cannot tell, or if the query has no such filter.
+    """
+    if not resolved.where:
+        return selected.ids, 0
+    schema = filtered_schema(resolved.schema)
+    asked = resolved._replace(schema=schema)
+    if schema is not resolved.schema:
+        # The score of a bucket plays no part for its records.
+        asked = asked._replace(threshold=None, below=None)
+    together = _together(catalog, selected, asked, shortcuts)
+    row_filter = None
+    if together is not None:
+        row_filter = EntityFilter(resolved.where, schema).among_all_jobs(together.all_jobs.schema)
+    if together is None or row_filter is None:
+        return selected.ids, 0
+    job_ids, _, rows_read = together._replace(jobs=row_filter).counts(asked, shortcuts)
+    if not selected.is_all:
+        ids = frozenset(selected.ids)
+        job_ids = [job_id for job_id in job_ids if job_id in ids]
+    return job_ids, rows_read
+
+
 def _each(
     catalog: Catalog, jobs: Sequence[str], resolved: ResolvedQuery, shortcuts: Shortcuts, key: RowKey | None
 ) -> Found:
@@ -138,18 +171,21 @@ def _scanned(
     catalog: Catalog, selected: SelectedJobs, resolved: ResolvedQuery, shortcuts: Shortcuts
 ) -> Iterator[JobRows]:
     """Every match in order, some at a time."""
-    together = None if resolved.by_job else _together(catalog, selected, resolved, shortcuts)
+    is_separate = resolved.by_job or resolved.where
+    together = None if is_separate else _together(catalog, selected, resolved, shortcuts)
+    job_ids, _ = jobs_to_filter(catalog, selected, resolved, shortcuts)
     if together is not None and together.can_order(resolved):
         yield from together.scan(resolved, shortcuts)
     elif resolved.by_job:
-        tables = tables_of(catalog, selected.ids, resolved.schema)
-        for job_id in sorted(tables, reverse=resolved.desc):
-            for rows in scan(tables[job_id], resolved, shortcuts):
+        sources = sources_of(catalog, job_ids, resolved, shortcuts)
+        for job_id in sorted(sources, reverse=resolved.desc):
+            table, row_filter = sources[job_id]
+            for rows in scan(table, resolved, shortcuts, row_filter):
                 yield JobRows(catalog, resolved.schema, [Group(rows, job_id)])
     else:
-        tables = tables_of(catalog, selected.ids, resolved.schema)
-        everything = resolved._replace(from_=0, size=sum(table.length for table in tables.values()))
-        yield search_each(catalog, [*tables], everything, shortcuts).rows
+        sources = sources_of(catalog, job_ids, resolved, shortcuts)
+        everything = resolved._replace(from_=0, size=sum(table.length for table, _ in sources.values()))
+        yield search_each(catalog, [*sources], everything, shortcuts).rows
 
 
 def _together(

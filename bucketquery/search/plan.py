@@ -24,7 +24,7 @@ from bucketquery.search.threshold import Matches
 from bucketquery.storage.view import NO_ROWS
 from bucketquery.value_index.value_index import ValueIndex, sort_keys_of
 
-Path = Literal["time", "threshold", "order", "scan", "cache", "jobs"]
+Path = Literal["time", "threshold", "order", "scan", "cache", "jobs", "filter"]
 
 #: The ways to read the rows of a page.
 Access = Literal["instants", "level", "value", "all"]
@@ -45,6 +45,7 @@ class Explanation(NamedTuple):
             rows at or above the threshold. ``order``: the first rows of the order, from which the matches are picked.
             ``scan``: every row of the window, compared or counted by block counts. ``cache``: the first rows of the
             order, which an earlier search found. ``jobs``: a search of several jobs, together or one by one.
+            ``filter``: the rows that the lists of an entity filter have.
         column: the column whose values led; None if only time led.
         levels: the edges of the levels that were read, in the values of their columns.
         rows_read: the number of rows that were compared one by one, without the rows of the head and the deleted rows
@@ -67,7 +68,7 @@ class Plan(NamedTuple):
         access: ``instants``: sort the matches up to the last instant of the page. ``level``: sort the matches among
             ``rows``. ``value``: look along the rows for those that have ``value``. ``all``: sort all matches.
         path: the path of its `Explanation`.
-        column: the column that leads.
+        column: the column that leads, or whose lists gave the matches.
         levels: the edges of the levels that are read, including those read for the count.
         rows: the rows of the base that are read, ascending: the rows of a level in the window.
         compared: the number of rows that are compared to read these.
@@ -103,7 +104,6 @@ def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None
         need: the number of matches up to the end of the page.
         failed: the plan that found too few matches; None at first. No plan follows one that reads all matches.
     """
-    path: Path = "threshold" if matches.levels else "scan"
     lead = order.lead
     if lead == "timestamp" and matches.shortcuts.last_instant:
         access: Access = "instants"
@@ -113,7 +113,9 @@ def choose(matches: Matches, order: Order, need: int, failed: Plan | None = None
             if plan is not None:
                 return plan
         access = "all"
-    return _new_tuple(Plan, (access, path, lead, matches.levels, NO_ROWS, 0, False, 0, None, 0))
+    return _new_tuple(
+        Plan, (access, matches.path, matches.listed_by or lead, matches.levels, NO_ROWS, 0, False, 0, None, 0)
+    )
 
 
 def _by_value_index(matches: Matches, order: Order, need: int, failed: int | None) -> Plan | None:
@@ -149,7 +151,7 @@ def _by_level(matches: Matches, order: Order, need: int, value_index: ValueIndex
     window, lead, desc = matches.window, order.lead, order.desc
     low, stop = window.base.start, min(window.base.stop, value_index.covered)
     all_match = matches.threshold is None or (desc and lead == window.view.base.schema.score)
-    all_match = all_match and matches.jobs is None
+    all_match = all_match and matches.row_filter is None
     # If all match, the rows above a band come first. They are left out by their number, and the page follows.
     above = matches.above if all_match else 0
     wanted = matches.shortcuts.margin * (above + need * (1 if all_match else window.length / matches.matched))

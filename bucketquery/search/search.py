@@ -15,9 +15,9 @@ from bucketquery.arrays.sorted_arrays import time_slice
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Int64s
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.order import Order, is_of_numbers
-from bucketquery.search.plan import BY_TIME, Explanation, Path, Plan, bounded_plan, choose
+from bucketquery.search.plan import BY_TIME, Explanation, Plan, bounded_plan, choose
+from bucketquery.search.row_filter import RowFilter
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.threshold import BaseRows, Matches
 from bucketquery.search.window import Window
@@ -30,7 +30,7 @@ Answer = tuple[Selection, int, Explanation]
 
 
 def search(
-    table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS, jobs: LabelFilter | None = None
+    table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS, row_filter: RowFilter | None = None
 ) -> Answer:
     """The page that a query asks for.
 
@@ -38,20 +38,25 @@ def search(
         table: the results.
         resolved: the query.
         shortcuts: which work may be skipped.
-        jobs: the jobs whose results match, if the table is a combined one; None if those of all jobs do.
+        row_filter: the filter that matches pass too; None if there is none.
     """
     view = table.final if resolved.exclude_interim else table.rows
-    if resolved.threshold is None and jobs is None:
+    if resolved.threshold is None and row_filter is None:
         if not resolved.order_by:
             return _by_time(view, resolved)
         is_open = resolved.start <= FIRST_MS and resolved.end > LAST_MS
         if is_open and resolved.from_ + resolved.size <= shortcuts.top_k_rows and shortcuts.top_k:
             return _from_cache(view, resolved, shortcuts)
-    rows, count, explanation = _by_plan(view, resolved, shortcuts, jobs)
+    rows, count, explanation = _by_plan(view, resolved, shortcuts, row_filter)
     return Selection(view, rows), count, explanation
 
 
-def scan(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORTCUTS) -> Iterator[Selection]:
+def scan(
+    table: Table,
+    resolved: ResolvedQuery,
+    shortcuts: Shortcuts = ALL_SHORTCUTS,
+    row_filter: RowFilter | None = None,
+) -> Iterator[Selection]:
     """Every match in order, some at a time; paging does not apply.
 
     In time order the window is read in parts, so that memory stays flat. In any other order the scan holds a few bytes
@@ -59,14 +64,14 @@ def scan(table: Table, resolved: ResolvedQuery, shortcuts: Shortcuts = ALL_SHORT
     """
     everything = resolved._replace(from_=0, size=table.rows.length)
     if resolved.order_by:
-        found, count, _ = search(table, everything, shortcuts)
+        found, count, _ = search(table, everything, shortcuts, row_filter)
         for first in range(0, count, shortcuts.scan_rows):
             yield found[first : first + shortcuts.scan_rows]
         return
     edges = _edges(table.rows, resolved, shortcuts.scan_rows)
     windows = list(pairwise(edges))
     for start, end in reversed(windows) if resolved.desc else windows:
-        found, _, _ = search(table, everything._replace(start=start, end=end), shortcuts)
+        found, _, _ = search(table, everything._replace(start=start, end=end), shortcuts, row_filter)
         yield found
 
 
@@ -101,11 +106,11 @@ def _from_cache(view: View, resolved: ResolvedQuery, shortcuts: Shortcuts) -> An
 
 
 def _by_plan(
-    view: View, resolved: ResolvedQuery, shortcuts: Shortcuts, jobs: LabelFilter | None = None
+    view: View, resolved: ResolvedQuery, shortcuts: Shortcuts, row_filter: RowFilter | None = None
 ) -> tuple[BaseRows, int, Explanation]:
     """Count the matches, choose a plan, and carry it out; if it finds too few, choose the next."""
     window = Window.of(view, resolved.start, resolved.end)
-    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, jobs)
+    matches = Matches.of(window, resolved.threshold, shortcuts, resolved.below, row_filter)
     count, rows_read = matches.matched, matches.rows_read
     first = resolved.from_
     last = first + resolved.size
@@ -114,8 +119,8 @@ def _by_plan(
     if first >= last or not resolved.order_by:
         # There is nothing to choose: matches come in time order.
         rows, read = matches.page(first, last, desc=resolved.desc) if first < last else (NO_ROWS, 0)
-        path: Path = "threshold" if matches.levels else "scan"
-        return rows, count, Explanation(path, view.base.schema.score, matches.levels, rows_read + read)
+        column = matches.listed_by or view.base.schema.score
+        return rows, count, Explanation(matches.path, column, matches.levels, rows_read + read)
     order = Order.of(resolved)
     plan = choose(matches, order, last)
     found, read = _carry_out(plan, matches, order, first, last)

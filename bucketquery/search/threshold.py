@@ -8,13 +8,13 @@ A band has an upper bound too. Its candidates are those of its threshold. Its co
 the threshold, minus the number at or above the bound.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
-from bucketquery.model.schema import JOB_LABEL, Array, Int64s
-from bucketquery.search.label_filter import LabelFilter
+from bucketquery.model.schema import Array, Bools, Int64s
+from bucketquery.search.row_filter import RowFilter
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage.segment import Segment
@@ -26,9 +26,9 @@ BaseRows = Array
 
 #: The first look for some matches compares this many rows for each wanted match.
 _PER_MATCH: Final = 4
-#: The rows of some jobs are listed, rather than counted, if a window without a threshold has at most this many rows.
+#: The rows that pass a filter are listed, not counted, if a window without a threshold has at most this many rows.
 _LISTED: Final = 65_536
-#: A view stores this many counts of rows of some jobs.
+#: A view stores this many counts of rows that pass a filter.
 _STORED_COUNTS: Final = 64
 
 _new_tuple: Final = tuple.__new__
@@ -77,8 +77,9 @@ class Matches(NamedTuple):
         levels: the edges of the levels that were read to count them.
         rows_read: the number of rows that were compared to count them.
         below: the lowest score that is too high to match, or None; there is a threshold then.
-        above: the number of rows at or above ``below``; 0 if it is None, and unknown, also 0, if only some jobs match.
-        jobs: the jobs whose rows match, in a combined table; None if those of all jobs do.
+        above: the number of rows at or above ``below``; 0 if it is None, and unknown, also 0, if there is a filter.
+        row_filter: the filter that matches pass too; None if there is none.
+        listed_by: the column whose lists gave the candidates; None if no list did.
     """
 
     window: Window
@@ -92,7 +93,13 @@ class Matches(NamedTuple):
     rows_read: int
     below: float | None = None
     above: int = 0
-    jobs: LabelFilter | None = None
+    row_filter: RowFilter | None = None
+    listed_by: str | None = None
+
+    @property
+    def path(self) -> Literal["filter", "threshold", "scan"]:
+        """The way in which the matches were counted."""
+        return "filter" if self.listed_by is not None else "threshold" if self.levels else "scan"
 
     @classmethod
     def of(
@@ -101,7 +108,7 @@ class Matches(NamedTuple):
         threshold: float | None,
         shortcuts: Shortcuts = ALL_SHORTCUTS,
         below: float | None = None,
-        jobs: LabelFilter | None = None,
+        row_filter: RowFilter | None = None,
     ) -> "Matches":
         """Count the matches of a window."""
         view, head, deleted = window.view, NO_ROWS, window.deleted
@@ -111,7 +118,7 @@ class Matches(NamedTuple):
         if threshold is None:
             every = Candidates(low, high - low, high - low, None, None)
             found = cls(window, None, shortcuts, (every,), head, deleted, window.length, (), 0)
-            return found if jobs is None else found.of_jobs(jobs)
+            return found if row_filter is None else found.passing(row_filter)
         name, above = view.base.schema.score, 0
         if len(head):
             scores = view.head.column(name)[window.head]
@@ -146,50 +153,58 @@ class Matches(NamedTuple):
             below,
             above,
             None,
+            None,
         )
         found = _new_tuple(cls, fields)
-        return found if jobs is None else found.of_jobs(jobs)
+        return found if row_filter is None else found.passing(row_filter)
 
-    def of_jobs(self, jobs: LabelFilter) -> "Matches":
-        """The matches of some jobs: O(m) for m matches of all jobs."""
-        view = self.window.view
-        base_labels = view.base.columns[JOB_LABEL]
-        head, deleted = self.head, self.deleted
+    def passing(self, row_filter: RowFilter) -> "Matches":
+        """The matches that pass a filter: O(m) for m matches, or for the rows that the filter lists."""
+        view, head, deleted = self.window.view, self.head, self.deleted
+        base = view.base
         if len(head):
-            head = head[jobs.mask(view.head.columns[JOB_LABEL][head])]
+            head = head[row_filter.passing(view.head, head)]
         if len(deleted):
-            deleted = deleted[jobs.mask(base_labels[deleted])]
+            deleted = deleted[row_filter.passing(base, deleted)]
+        low, high = self.window.base.start, self.window.base.stop
+        listed = row_filter.listed(base, low, high, sum([some.matched for some in self.candidates]))
+        rows_read = self.rows_read + listed.rows_read
         candidates: list[Candidates] = []
-        matched, rows_read = len(head) - len(deleted), self.rows_read
-        for some in self.candidates:
-            if some.rows is None and some.scores is None and some.length > _LISTED:
-                own, compared = _count(view, jobs, some.first, some.first + some.length)
-                rows_read += compared
-                candidates.append(some._replace(matched=own))
-            else:
+        if listed.rows is not None:
+            rows = listed.rows
+            if self.threshold is not None:
+                rows_read += len(rows)
+                rows = rows[self._has_score(rows)]
+            candidates.append(Candidates(0, len(rows), len(rows), rows, None))
+        else:
+            for some in self.candidates:
+                if some.rows is None and some.scores is None and some.length > _LISTED:
+                    own, compared = _count(view, row_filter, some.first, some.first + some.length)
+                    rows_read += compared
+                    candidates.append(some._replace(matched=own))
+                    continue
                 rows = some.matching(0, some.length, self.threshold, self.below)
                 rows_read += len(rows)
-                rows = rows[jobs.mask(base_labels[rows])]
-                own = len(rows)
-                candidates.append(Candidates(0, own, own, rows, None))
-            matched += own
+                rows = rows[row_filter.passing(base, rows)]
+                candidates.append(Candidates(0, len(rows), len(rows), rows, None))
         return self._replace(
             candidates=tuple(candidates),
             head=head,
             deleted=deleted,
-            matched=matched,
+            matched=len(head) - len(deleted) + sum([some.matched for some in candidates]),
             rows_read=rows_read,
             above=0,
-            jobs=jobs,
+            row_filter=row_filter,
+            listed_by=listed.column,
         )
 
     def between(self, start: int, end: int) -> "Matches":
-        """The matches of another window of the same view, by the same condition on the score."""
+        """The matches of another window of the same view, by the same conditions."""
         return self.within(Window.of(self.window.view, start, end))
 
     def within(self, window: Window) -> "Matches":
-        """The matches of another window by the same condition on the score."""
-        return Matches.of(window, self.threshold, self.shortcuts, self.below, self.jobs)
+        """The matches of another window by the same conditions."""
+        return Matches.of(window, self.threshold, self.shortcuts, self.below, self.row_filter)
 
     def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:
         """The first ``need`` matching rows of the base, or the last if ``desc``; all if there are fewer.
@@ -207,7 +222,7 @@ class Matches(NamedTuple):
         rows_read = 0
         for some in reversed(self.candidates) if desc else self.candidates:
             passed = 0
-            is_compared = some.scores is not None or (self.jobs is not None and some.rows is None)
+            is_compared = some.scores is not None or (self.row_filter is not None and some.rows is None)
             step = max(self.shortcuts.smallest_look, _PER_MATCH * need) if is_compared else need
             while need > 0 and passed < some.length:
                 left = some.length - passed
@@ -230,21 +245,25 @@ class Matches(NamedTuple):
     def among(self, rows: BaseRows) -> BaseRows:
         """The matches among some rows of the base in the window."""
         if self.threshold is not None:
-            base = self.window.view.base
-            scores = base.columns[base.schema.score][rows]
-            matches = scores >= self.threshold
-            if self.below is not None:
-                matches &= scores < self.below
-            rows = rows[matches]
+            rows = rows[self._has_score(rows)]
         return self.alive(rows)
+
+    def _has_score(self, rows: BaseRows) -> Bools:
+        """Which of some rows of the base meet the condition on the score; there is a threshold."""
+        base = self.window.view.base
+        scores = base.columns[base.schema.score][rows]
+        matches: Bools = scores >= self.threshold
+        if self.below is not None:
+            matches &= scores < self.below
+        return matches
 
     def alive(self, rows: BaseRows) -> BaseRows:
         """The rows that are not deleted among some rows of the base that meet the condition on the score.
 
-        If only some jobs match, rows of other jobs are left out too.
+        If there is a filter, rows that do not pass it are left out too.
         """
-        if self.jobs is not None:
-            rows = rows[self.jobs.mask(self.window.view.base.columns[JOB_LABEL][rows])]
+        if self.row_filter is not None:
+            rows = rows[self.row_filter.passing(self.window.view.base, rows)]
         if not len(self.deleted):
             return rows
         is_deleted, _ = find(self.deleted, rows)
@@ -262,17 +281,17 @@ class Matches(NamedTuple):
         return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
 
 
-def _count(view: View, jobs: LabelFilter, first: int, stop: int) -> tuple[int, int]:
-    """The number of rows of some jobs among the rows ``[first, stop)`` of the base, and the number of compared rows.
+def _count(view: View, row_filter: RowFilter, first: int, stop: int) -> tuple[int, int]:
+    """The number of rows that pass a filter among the rows ``[first, stop)`` of the base, and that of compared rows.
 
     The view stores the last counts.
     """
-    key = jobs, first, stop
-    known = view.counts_of_jobs
+    key = row_filter, first, stop
+    known = view.counts_of_filters
     count = known.get(key)
     if count is not None:
         return count, 0
-    count = jobs.count(view.base.columns[JOB_LABEL][first:stop])
+    count = int(np.count_nonzero(row_filter.passing(view.base, slice(first, stop))))
     if len(known) >= _STORED_COUNTS:
         known.clear()
     # Two readers may both count, with the same result.

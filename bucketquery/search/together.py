@@ -18,8 +18,8 @@ from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.search.after import search_after
 from bucketquery.search.job_by_job import Found, merge
 from bucketquery.search.job_rows import Group, JobRows
-from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.order import Order, is_of_numbers
+from bucketquery.search.row_filter import RowFilter
 from bucketquery.search.row_key import Boundary, RowKey, completed
 from bucketquery.search.search import first_candidates, scan, search
 from bucketquery.search.shortcuts import Shortcuts
@@ -77,12 +77,12 @@ class Together(NamedTuple):
     Attributes:
         catalog: the jobs.
         all_jobs: the combined tables.
-        jobs: which jobs the query names; None if it names all.
+        jobs: the filter that matches pass: those of the jobs that the query names; None if it names all.
     """
 
     catalog: Catalog
     all_jobs: AllJobs
-    jobs: LabelFilter | None
+    jobs: RowFilter | None
 
     def can_order(self, resolved: ResolvedQuery) -> bool:
         """Whether the combined tables have the order of a query."""
@@ -247,9 +247,8 @@ class Together(NamedTuple):
                 yield found.rows.between(first, first + shortcuts.scan_rows)
             return
         for part in self._parts(asked, Order.of(asked)):
-            for rows in scan(part, asked, shortcuts):
-                own = rows if self.jobs is None else rows[self.jobs.mask(rows.column(JOB_LABEL)).nonzero()[0]]
-                yield JobRows(self.catalog, resolved.schema, [Group(own, self.all_jobs.labels)])
+            for rows in scan(part, asked, shortcuts, self.jobs):
+                yield JobRows(self.catalog, resolved.schema, [Group(rows, self.all_jobs.labels)])
 
     def counts(self, resolved: ResolvedQuery, shortcuts: Shortcuts) -> tuple[Sequence[str], Int64s, int]:
         """The jobs with matches, in order, the number of matches of each, and the number of compared rows.

@@ -42,7 +42,7 @@ def row_groups(segment: Segment, name: str, value: str, first: int, stop: int) -
     """
     parts = []
     if segment.may_have_value_indexes():
-        postings = _stored(segment, name, value)
+        postings = stored_postings(segment, name, value)
         covered = min(stop, postings.covered)
         if first < covered:
             parts.append(RowGroups(postings, 0, first, covered))
@@ -68,7 +68,13 @@ def group_totals(segment: Segment, name: str, value: str, postings: Postings, ro
     return segment.index_cache().totals((name, value, score), postings, segment.column(score), rows)
 
 
-def _stored(segment: Segment, name: str, value: str) -> Postings:
+def stored_postings(segment: Segment, name: str, value: str) -> Postings:
+    """The postings of two keyword columns, or of one with itself, that a segment of many rows stores.
+
+    They cover its first rows, and perhaps rows of later segments.
+
+    The first call for a segment costs O(n) for its n rows, each later one O(1).
+    """
     cache, pair = segment.index_cache(), (name, value)
     found = cache.near_postings(pair, segment.length)
     # Two readers may both make them. The two results differ at most in how many later rows they cover.
@@ -76,5 +82,7 @@ def _stored(segment: Segment, name: str, value: str) -> Postings:
 
 
 def _made(segment: Segment, name: str, value: str, rows: slice) -> Postings:
-    codes = segment.column(name)[rows], segment.column(value)[rows]
-    return Postings.of(*codes, segment.dictionary(name), segment.dictionary(value))
+    names = segment.column(name)[rows]
+    if name == value:
+        return Postings.of_column(names, segment.dictionary(name))
+    return Postings.of(names, segment.column(value)[rows], segment.dictionary(name), segment.dictionary(value))

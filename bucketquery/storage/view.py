@@ -105,8 +105,13 @@ class View:
         return []
 
     @once
-    def counts_of_jobs(self) -> dict[Any, int]:
-        """The number of rows of some jobs in ranges of the base, for later searches of a combined table."""
+    def counts_of_filters(self) -> dict[Any, int]:
+        """The number of rows that pass a filter in ranges of the base, for later searches with an equal filter."""
+        return {}
+
+    @once
+    def instants_of_filters(self) -> dict[Any, Any]:
+        """The instants of rows that pass a filter, for later searches of buckets with an equal filter."""
         return {}
 
     def before(self, instant: int) -> int:

@@ -1,5 +1,7 @@
 """Postings: the rows of each pair of keywords in two columns, such as the name and the value of an influencer.
 
+Postings of one column have the same keyword twice in each pair.
+
 Postings are immutable and cover the first rows of a segment. They hold keywords rather than codes, so they stay right
 when a new keyword changes the codes of a column.
 """
@@ -74,6 +76,28 @@ class Postings:
             groups[~has_none] = places
         return cls(groups, dictionary_of_names[used // width], dictionary_of_values[used % width])
 
+    @classmethod
+    def of_column(cls, codes: Int32s, dictionary: Objects) -> "Postings":
+        """The postings of one keyword column, paired with itself.
+
+        Args:
+            codes: the codes of the keywords; a negative code means none.
+            dictionary: the sorted keywords.
+
+        Complexity: O(n + d) for n rows and d keywords.
+
+        >>> postings = Postings.of_column(np.array([2, -1, 0]), np.array(["a", "b", "c"], dtype=object))
+        >>> postings.groups.tolist(), postings.values.tolist()
+        ([1, 2, 0], ['a', 'c'])
+        """
+        # The last entry is for the rows without a keyword, whose code is negative.
+        is_used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
+        is_used[codes] = True
+        is_used[-1] = True
+        numbers = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
+        used = dictionary[is_used[:-1]]
+        return cls(numbers[codes], used, used)
+
     def __len__(self) -> int:
         """The number of groups."""
         return len(self.names)
@@ -107,13 +131,13 @@ class Postings:
 
     @once
     def _lists(self) -> tuple[Int32s, Int64s]:
-        """The rows of all groups, one group after the other, and where each group begins."""
+        """The rows of all groups, one group after the other, then those without a group; and where each part begins."""
         starts = np.zeros(len(self) + 2, dtype=np.int64)
         np.cumsum(np.bincount(self.groups, minlength=len(self) + 1), out=starts[1:])
-        return _stable_order(self.groups, len(self)).astype(np.int32), starts[:-1]
+        return _stable_order(self.groups, len(self)).astype(np.int32), starts
 
     def rows(self, group: int, first: int, stop: int) -> Int32s:
-        """The rows ``[first, stop)`` of a group, ascending, as a view.
+        """The rows ``[first, stop)`` of a group, ascending, as a view; of the rows without one for ``len(self)``.
 
         Complexity: O(log n) for n rows; O(n) for the first call.
         """
@@ -127,7 +151,7 @@ class Postings:
     def ends(self) -> tuple[Int32s, Int32s]:
         """The first and the last row of each group, shape (g,)."""
         rows, starts = self._lists
-        return rows[starts[:-1]], rows[starts[1:] - 1]
+        return rows[starts[:-2]], rows[starts[1:-1] - 1]
 
     def nbytes(self) -> int:
         """Bytes of the arrays; keywords count as pointers."""

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple, NoReturn
 
 import pytest
 
-from bucketquery import ResultsIndex
+from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
 from bucketquery import __main__ as command
 from bucketquery.command.notes import PassedOver
 from bucketquery.command.options import PARAMETERS, option_of
+from bucketquery.queries.queries import AnyQuery
 from support.helpers import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -197,6 +198,25 @@ def test_options_choose_the_kind_of_result(
     page = getattr(index, f"get_{kind}")(job_id="web", **parameters)
     assert page.count
     assert run_on(ANOMALIES, *options) == (0, json.dumps(page.to_dict()) + "\n", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        (["--records", "--where", "function=mean"], RecordQuery(jobs="web", where={"function": "mean"})),
+        (
+            ["--influencers", "--where=host=b", "--where=host=a"],
+            InfluencerQuery(jobs="web", where={"host": ["a", "b"]}),
+        ),
+        (["--where", "detector_index=0"], BucketQuery(jobs="web", where={"detector_index": 0})),
+        (["--where", "a=b=c", "--job-id", "w*"], BucketQuery(jobs="w*", where={"a": "b=c"})),
+    ],
+)
+def test_where_is_a_field_and_a_value(run_on: Run, options: list[str], query: AnyQuery) -> None:
+    """The text before the first equals sign is the field. Repeats of a field are alternatives."""
+    index = ResultsIndex()
+    index.upsert(json.loads(line) for line in ANOMALIES.splitlines())
+    assert run_on(ANOMALIES, *options) == (0, json.dumps(index.search(query).to_dict()) + "\n", "")
 
 
 @pytest.mark.parametrize(
@@ -419,6 +439,10 @@ def test_an_unknown_job_or_bucket_ends_with_exit_code_1(run_on: Run, options: li
         (["--sort", "foo"], "--sort: No mapping found for [foo] in order to sort on"),
         (["--format", "xml"], "--format: invalid choice: 'xml'"),
         (["--start"], "--start: expected one argument (see --help)"),
+        (["--where", "=a"], "--where: must be FIELD=VALUE, not '=a' (see --help)"),
+        (["--where", "host"], "--where: must be FIELD=VALUE, not 'host' (see --help)"),
+        (["--where", "detector_index=x"], "--where: [where.detector_index] must be an integer, not str"),
+        (["--where", "job_id=web"], "--where: [where] cannot filter records by [job_id]; use [jobs]"),
         (["--anomaly", "1"], "unrecognized arguments: --anomaly 1 (see --help)"),
     ],
 )

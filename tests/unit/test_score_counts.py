@@ -11,7 +11,8 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.schema import Array, Float64s, Int64s
 from bucketquery.queries.queries import resolve
 from bucketquery.search import score_counts
-from bucketquery.search.score_counts import tables_to_count, threshold_counts
+from bucketquery.search.job_by_job import Source
+from bucketquery.search.score_counts import sources_to_count, threshold_counts
 from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from support.helpers import JOB, STEP, bucket, resize, rows, table
 from support.shortcuts import only
@@ -48,8 +49,8 @@ def test_counts_are_those_of_a_comparison(thresholds: Float64s, asked: dict[str,
         for threshold in thresholds.tolist()
     ]
     for shortcuts in (ALL_SHORTCUTS, only(())):
-        assert threshold_counts([of], resolved, thresholds, shortcuts).tolist() == expected
-        assert threshold_counts([of, of], resolved, thresholds, shortcuts).tolist() == [
+        assert threshold_counts([Source(of, None)], resolved, thresholds, shortcuts).tolist() == expected
+        assert threshold_counts([Source(of, None)] * 2, resolved, thresholds, shortcuts).tolist() == [
             2 * number for number in expected
         ]
         assert threshold_counts([], resolved, thresholds, shortcuts).tolist() == [0] * len(thresholds)
@@ -65,7 +66,7 @@ def test_collected_scores_are_counted_before_they_are_too_many(monkeypatch: pyte
         return counts_reaching(values, edges)
 
     monkeypatch.setattr(score_counts, "counts_reaching", watched)
-    tables = [table(rows(0, 4, anomaly_score=50.0)) for _ in range(5)]
+    tables = [Source(table(rows(0, 4, anomaly_score=50.0)), None) for _ in range(5)]
     resolved = resolve(BucketQuery(jobs=JOB), lambda: 0)
     assert threshold_counts(tables, resolved, np.array([50.0, 51.0])).tolist() == [20, 0]
     assert lengths == [8, 8, 4]
@@ -77,18 +78,18 @@ def test_all_jobs_are_counted_as_one_table_if_they_are_many() -> None:
     index.upsert([{**bucket(row), "job_id": f"job{row}", "anomaly_score": row} for row in range(70)])
     snapshot = index.snapshot()
     catalog = snapshot._catalog
-    schema = resolve(BucketQuery(jobs=JOB), lambda: 0).schema
+    resolved = resolve(BucketQuery(jobs=JOB), lambda: 0)
     for left_out, is_one in ((0, True), (1, False)):
         jobs = index.jobs()[left_out:]
         selected = catalog.select(jobs, "jobs")
-        tables = list(tables_to_count(catalog, selected, schema))
-        every = catalog.all_jobs(schema)
+        tables = [table for table, _ in sources_to_count(catalog, selected, resolved)]
+        every = catalog.all_jobs(resolved.schema)
         assert every is not None
         assert (tables == list(every.parts)) is is_one
         assert sum(found.length for found in tables) == 70 - left_out
         counts = index.threshold_counts(BucketQuery(jobs=jobs, start=5 * STEP), [0, 60])
         assert counts.tolist() == [65, 10]
-        one_by_one = list(tables_to_count(catalog, selected, schema, only(())))
+        one_by_one = list(sources_to_count(catalog, selected, resolved, only(())))
         assert len(one_by_one) == 70 - left_out
 
 
@@ -105,4 +106,4 @@ def test_a_long_window_without_a_value_index_is_compared(monkeypatch: pytest.Mon
     resize(monkeypatch, value_index_rows=10_000)
     of = table(rows(0, 2_000, anomaly_score=50.0))
     resolved = resolve(BucketQuery(jobs=JOB), lambda: 0)
-    assert threshold_counts([of], resolved, np.array([50.0, 51.0])).tolist() == [2_000, 0]
+    assert threshold_counts([Source(of, None)], resolved, np.array([50.0, 51.0])).tolist() == [2_000, 0]

@@ -266,7 +266,7 @@ def test_counts_of_some_jobs_are_stored(monkeypatch: pytest.MonkeyPatch) -> None
     every = catalog.all_jobs(BUCKET)
     assert every is not None
     (part,) = every.parts
-    assert len(part.rows.counts_of_jobs) in {1, 2}
+    assert len(part.rows.counts_of_filters) in {1, 2}
 
 
 def test_records_are_merged_by_their_texts(monkeypatch: pytest.MonkeyPatch) -> None:
