@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from hypothesis import strategies as st
 
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.testing.filters import FILTER_FIELDS
 from bucketquery.testing.reference import SORT_FIELDS, SORTABLE
 from bucketquery.testing.values import listed
 
@@ -71,6 +72,8 @@ _NAMES: Final = (
     "event",
     "event.action",
 )
+#: Names of data fields that a filter may have.
+_DATA_FIELDS: Final = (*("host",) * 4, "Host", "user.name", "", "timestamp.hour", "no such field")
 #: Keys that neither records nor influencers document: names of data fields, and fields of other kinds.
 _UNKNOWN: Final = (
     *("host",) * 4,
@@ -324,6 +327,17 @@ def _some_of_the_jobs(jobs: Sequence[str]) -> st.SearchStrategy[str | list[str]]
 
 
 # Queries
+def _filters(kind: str) -> st.SearchStrategy[Any]:
+    """Filters of up to three fields; a quarter of the draws is one, and the others are spellings of no filter."""
+    texts = st.none() | st.sampled_from((*_TEXTS, "mean", "host", "no such value"))
+    names = st.sampled_from((*[name for name in FILTER_FIELDS[kind] if name != "detector_index"], *_DATA_FIELDS))
+    fields = st.dictionaries(names, texts | st.lists(texts, max_size=3), min_size=1, max_size=2)
+    if kind == "record":
+        numbers = {"detector_index": st.lists(st.sampled_from((0, 0, 1, 2**53 + 1, 5)), max_size=2)}
+        fields = st.builds(or_, fields, st.fixed_dictionaries({}, optional=numbers))
+    return st.one_of(st.none(), st.just({}), st.just(()), fields)
+
+
 def _sorts(kind: str) -> st.SearchStrategy[str]:
     return st.sampled_from(SORTABLE) | st.sampled_from(SORT_FIELDS[kind])
 
@@ -354,6 +368,7 @@ def _pages(
         desc=st.booleans(),
         from_=st.sampled_from((*_FROMS, 2**70)),
         size=st.sampled_from(_SIZES),
+        where=_filters("influencer" if kind == "influencer" else "record"),
         **own,
     )
 

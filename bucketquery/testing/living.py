@@ -14,7 +14,7 @@ Not here: checking documents and parameters, sequences and times of commits, the
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from bucketquery.errors import InvalidDocument
+from bucketquery.errors import InvalidDocument, InvalidQuery
 from bucketquery.model.schema import Kind
 from bucketquery.testing.documents import documents_in
 from bucketquery.testing.reference import SCORE, Query, identity_of, kind_of, matches, refuse_texts, value_of
@@ -220,9 +220,11 @@ def matching_changes(
 
     Raises:
         TypeError: an instant of `query` is text.
+        InvalidQuery: `query` is a `BucketQuery` with ``where``.
 
     Complexity: O(n) for n results before and after.
-    Source: docs/semantics/changes.md, 20.changes, 20.reasons and 20.effects.
+    Source: docs/semantics/changes.md, 20.changes, 20.reasons and 20.effects; docs/semantics/filters.md,
+        20.where-elsewhere.
 
     >>> from bucketquery import BucketQuery
     >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 900}
@@ -233,6 +235,7 @@ def matching_changes(
     """
     if query is not None:
         refuse_texts(query)
+        _refuse_witnesses(query)
     changes = []
     for name in dict.fromkeys([*before, *after]):
         old, new = before.get(name), after.get(name)
@@ -250,9 +253,10 @@ def listing(stored: Stored, query: Query | None = None) -> list[ExpectedChange]:
 
     Raises:
         TypeError: an instant of `query` is text.
+        InvalidQuery: `query` is a `BucketQuery` with ``where``.
 
     Complexity: O(n) for n results.
-    Source: docs/semantics/changes.md, 20.listing.
+    Source: docs/semantics/changes.md, 20.listing; docs/semantics/filters.md, 20.where-elsewhere.
 
     >>> bucket = {"result_type": "bucket", "job_id": "web", "timestamp": 0, "bucket_span": 900}
     >>> [(change.reason, change.effect) for change in listing(stored_results([bucket]))]
@@ -262,6 +266,13 @@ def listing(stored: Stored, query: Query | None = None) -> list[ExpectedChange]:
 
 
 _EFFECTS: Final = {(False, False): None, (False, True): "entered", (True, False): "left", (True, True): "stayed"}
+
+
+def _refuse_witnesses(query: Query) -> None:
+    """Refuse a query whose matches depend on the records beside a result."""
+    if query.where and kind_of(query) == "bucket":
+        reason = "a feed of buckets takes no [where]"
+        raise InvalidQuery(reason, field="where", value=query.where)
 
 
 def _is_match(name: Name, document: Document | None, query: Query | None) -> bool:

@@ -7,13 +7,14 @@ Not here: checking documents, parsing dates, ``human=True``, every method of a p
 results that a write leaves (`living`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bucketquery.errors import InvalidCursor, LimitExceeded, NotFound
 from bucketquery.model.schema import Kind
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.testing.documents import documents_in
+from bucketquery.testing.filters import Moment, meets, witnessed
 from bucketquery.testing.selection import selects
 from bucketquery.testing.shapes import Document, bucket_shape, influencer_shape, record_shape
 from bucketquery.testing.values import ingested_ms, json_values, listed, plain, timestamp_ms
@@ -267,7 +268,8 @@ def _page(documents: list[Document], kind: Kind, query: Query) -> tuple[list[Doc
 
 def _ordered(documents: list[Document], kind: Kind, query: Query) -> list[Document]:
     """Every match, in order."""
-    found = [document for document in _stored(documents, kind, query) if matches(document, query)]
+    witnesses = witnessed(_stored(documents, "record", query), query) if query.where else set()
+    found = [document for document in _stored(documents, kind, query) if matches(document, query, witnesses)]
     return sorted(found, key=lambda document: _order_key(document, kind, query), reverse=query.desc)
 
 
@@ -293,8 +295,13 @@ def identity_of(document: Document, kind: Kind) -> tuple[Any, ...]:
     return tuple(_tie(document, name) for name in _IDENTITY[kind])
 
 
-def matches(document: Document, query: Query) -> bool:
+def matches(document: Document, query: Query, witnesses: Collection[Moment] = ()) -> bool:
     """Whether a result of the query's kind and jobs meets the query's conditions.
+
+    Args:
+        document: the result.
+        query: the query.
+        witnesses: what `witnessed` returns, for a `BucketQuery` with a filter.
 
     >>> matches({"timestamp": 0, "anomaly_score": 50}, BucketQuery(jobs="web", anomaly_score=75))
     False
@@ -308,9 +315,12 @@ def matches(document: Document, query: Query) -> bool:
         return False
     if isinstance(query.end, int) and timestamp >= query.end:
         return False
-    if not _has_score(value_of(document, SCORE[kind]), getattr(query, SCORE[kind])):
+    is_left_out = query.exclude_interim and plain(document.get("is_interim"))
+    if is_left_out or not _has_score(value_of(document, SCORE[kind]), getattr(query, SCORE[kind])):
         return False
-    return not (query.exclude_interim and plain(document.get("is_interim")))
+    if kind == "bucket":
+        return not query.where or (plain(document["job_id"]), timestamp) in witnesses
+    return meets(document, kind, query.where)
 
 
 def _has_score(score: float | None, condition: float | tuple[float, float]) -> bool:

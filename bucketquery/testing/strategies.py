@@ -132,7 +132,8 @@ def bucket_queries(*, jobs: Sequence[str] = JOBS) -> "st.SearchStrategy[BucketQu
     Instants are integers. Some queries are lookups by ``timestamp``. Windows begin and end at the edges of buckets, or
     1 ms before or after them; some are open, empty or reversed. Thresholds are the scores themselves, values that match
     every bucket, and values that match none. Some queries have a band in place of a threshold. Every sortable field
-    leads in both directions. Pages may have size 0, or begin past the last match.
+    leads in both directions. Pages may have size 0, or begin past the last match. Some queries that are no lookups have
+    a filter of one to three fields of records or data fields. Its values may be stored, unknown, None, or no value.
 
     Args:
         jobs: the jobs of the queries; each query names one or several of them (default `JOBS`).

@@ -13,6 +13,7 @@ from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.schema import Kind
 from bucketquery.queries.queries import BucketQuery
 from bucketquery.testing.cells import cell_edges
+from bucketquery.testing.filters import witnessed
 from bucketquery.testing.living import stored_results
 from bucketquery.testing.reference import SCORE, Query, kind_of, matches, refuse_texts
 from bucketquery.testing.selection import selects
@@ -284,9 +285,10 @@ def _matching(documents: Iterable[Document] | Any, query: Query) -> list[Documen
     if isinstance(query, BucketQuery) and query.timestamp is not None:
         reason = "a lookup has no counts by score"
         raise InvalidQuery(reason, field="query", value=query)
-    kind = kind_of(query)
+    kind, stored = kind_of(query), stored_results(documents)
+    witnesses = witnessed([document for (of, _), document in stored.items() if of == "record"], query)
     return [
         document
-        for (of, key), document in stored_results(documents).items()
-        if of == kind and selects(query.jobs, key[0]) and matches(document, query)
+        for (of, key), document in stored.items()
+        if of == kind and selects(query.jobs, key[0]) and matches(document, query, witnesses)
     ]

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from bucketquery import BucketQuery, BucketQueryError
 from bucketquery.testing import evaluate
+from support.filters import sometimes_filtered
 from support.sql import SqlResults
 from support.strategies import (
     KINDS,
@@ -150,6 +151,7 @@ def new_table(seed: str) -> Table:
         query = seeded_query(rng, domain)
         if is_led and rng.random() < 0.7:
             query = by_value(rng, query)
+        query = sometimes_filtered(query, states[state].values(), seed)
         if rng.random() < 0.01:
             query = query.replace(jobs="nobody")
         cases.append(Case(written=written, state=state, query=query))

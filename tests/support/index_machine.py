@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from bucketquery import BucketQuery, Commit, InvalidDocument, InvalidQuery, Kind, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.testing import evaluate
 from support.cases import all_matches, outcome
+from support.filters import sometimes_filtered
 from support.helpers import ON_FEW_ROWS, ask_together, lead_by_value, limit_heads, resize, without
 from support.living_model import Rescored, deleted, overtaken, rescored, score_columns
 from support.shortcuts import take
@@ -334,7 +335,7 @@ class IndexMachine(RuleBasedStateMachine):
             rows=len(self.stored),
             kinds=KINDS,
         )
-        return [seeded_query(rng, domain) for _ in range(number)]
+        return [sometimes_filtered(seeded_query(rng, domain), self.stored.values(), str(seed)) for _ in range(number)]
 
     # ---- writes
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from bucketquery import BucketQuery
 from bucketquery.testing import deleted, evaluate, evaluate_after, matching_changes, overtaken
 from support.cases import EVERYTHING, plural
+from support.filters import sometimes_filtered
 from support.living import (
     Feed,
     Moment,
@@ -251,7 +252,7 @@ _OTHER_STEPS = (_delete, _delete, _delete, _delete_job, _finalise, _finalise, _f
 def _case(rng: Random, domain: Domain, reached: Sequence[Moment], *, keep_documents: bool) -> LivingCase:
     newest = len(reached) - 1
     state = max(rng.randint(0, newest), rng.randint(0, newest))
-    query = seeded_query(rng, domain)
+    query = sometimes_filtered(seeded_query(rng, domain), reached[state].stored.values(), str(state))
     if rng.random() < 0.02:
         query = query.replace(jobs="nobody")
     if not keep_documents and isinstance(query, BucketQuery):
@@ -259,6 +260,9 @@ def _case(rng: Random, domain: Domain, reached: Sequence[Moment], *, keep_docume
     if rng.random() < 0.5:
         first, last = reached[0].sequence, reached[state].sequence
         since = None if rng.random() < 0.15 else max(rng.randint(first, last), rng.choice((first, last - 2)))
+        if isinstance(query, BucketQuery):
+            # A feed of buckets takes no filter.
+            query = query.replace(where={})
         return FeedCase(state=state, query=None if rng.random() < 0.2 else query, since=since)
     if isinstance(query, BucketQuery) and query.timestamp is not None:
         query = QUERIES["bucket"](jobs=query.jobs, sort=query.sort, desc=query.desc)

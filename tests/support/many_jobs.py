@@ -15,6 +15,7 @@ import pytest
 from bucketquery import BucketQuery, NotFound, ResultsIndex, Snapshot, UnknownJob
 from bucketquery.testing import deleted, overtaken, rescored, selected
 from bucketquery.testing.reference import value_of
+from support.filters import sometimes_filtered
 from support.index_machine import document
 from support.strategies import (
     KINDS,
@@ -265,7 +266,8 @@ def questions(rng: Random, moment: Moment, spans: Sequence[int], newest: int, nu
         if is_lookup and query.exclude_interim:
             # Only the records that such a lookup shows depend on the flag: semantics/test_lookup.py has rows for them.
             query = query.replace(expand=False)
-        found.append(query.replace(jobs=tokens(rng, moment)))
+        query = query.replace(jobs=tokens(rng, moment))
+        found.append(sometimes_filtered(query, moment.stored.values(), str(newest)))
     return found
 
 

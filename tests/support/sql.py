@@ -2,8 +2,8 @@
 
 The tables hold every version of a result, with the number of the batch that wrote it and of the batch that replaced it.
 So one table for each kind answers queries on every state of the history. Only SQL decides conditions, order, count,
-page, the records that a bucket shows, and the data fields of a record. Values that are only shown are stored as JSON,
-with lists in place of single values. The records in a bucket are written after it.
+page, filters, the records that a bucket shows, and the data fields of a record. Values that are only shown are stored
+as JSON, with lists in place of single values. The records in a bucket are written after it.
 """
 
 import json
@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from bucketquery import BucketQuery, InfluencerQuery, LimitExceeded, NotFound, RecordQuery
+from bucketquery.queries.where import Where
 
 _SCHEMA = """
 CREATE TABLE buckets (
@@ -77,6 +78,8 @@ CREATE INDEX record_time ON records (job_id, timestamp);
 CREATE TABLE data_fields (
     record INTEGER, position INTEGER, name TEXT, value TEXT, PRIMARY KEY (record, position)
 ) WITHOUT ROWID;
+CREATE TABLE pairs (record INTEGER, name TEXT NOT NULL, value TEXT NOT NULL);
+CREATE INDEX pair_of_record ON pairs (record, name);
 CREATE TABLE influencers (
     id INTEGER PRIMARY KEY,
     job_id TEXT NOT NULL,
@@ -115,6 +118,58 @@ _MATCHES = {
     "records": f"FROM records WHERE {_STORED} AND {_FILTERS.format(score='record_score')}",
     "influencers": f"FROM influencers WHERE {_STORED} AND {_FILTERS.format(score='influencer_score')}",
 }
+
+# A bucket is filtered by the records of its job and instant.
+_WITNESS = """
+EXISTS (
+    SELECT * FROM records AS witness
+    WHERE witness.job_id = buckets.job_id AND witness.timestamp = buckets.timestamp
+        AND witness.written <= :state AND (witness.replaced IS NULL OR witness.replaced > :state)
+        AND NOT (:exclude_interim AND witness.is_interim IS TRUE)
+        AND {conditions}
+)
+"""
+_KEYWORDS = {
+    "records": (
+        *(f"{role}_field_{part}" for role in ("by", "over", "partition") for part in ("name", "value")),
+        *("function", "function_description", "field_name"),
+    ),
+    "influencers": ("influencer_field_name", "influencer_field_value"),
+}
+
+
+def _filtered(plural: str, where: Where, parameters: dict[str, Any]) -> str:
+    """The condition of a filter; its names and values become parameters."""
+    if not where:
+        return "TRUE"
+    if plural == "buckets":
+        return _WITNESS.format(conditions=_conditions("witness", "records", where, parameters))
+    return _conditions(plural, plural, where, parameters)
+
+
+def _conditions(table: str, plural: str, where: Where, parameters: dict[str, Any]) -> str:
+    """The condition that a row of a table has one of the values in every field."""
+    conditions = []
+    for number, (name, values) in enumerate(where):
+        if plural == "records" and name == "detector_index":
+            value, rows = f"COALESCE({table}.detector_index, 0)", "SELECT TRUE WHERE TRUE"
+        elif name in _KEYWORDS[plural]:
+            value = f"{table}.{name}"
+            rows = f"SELECT TRUE WHERE {value} IS NOT NULL"
+        elif plural == "records":
+            value, rows = "value", f"SELECT TRUE FROM pairs WHERE record = {table}.id AND name = :field_{number}"  # noqa: S608 - names of this file
+        else:
+            value = f"{table}.influencer_field_value"
+            rows = f"SELECT TRUE WHERE {table}.influencer_field_name = :field_{number} AND {value} IS NOT NULL"
+        parameters[f"field_{number}"] = name
+        # SQLite has no larger integers, and no row has one.
+        held = [each for each in values if isinstance(each, str) or (each is not None and _int64(each) == each)]
+        parameters |= {f"value_{number}_{place}": each for place, each in enumerate(held)}
+        listed = ", ".join(f":value_{number}_{place}" for place in range(len(held)))
+        is_missing = f"NOT EXISTS ({rows})" if None in values else "FALSE"
+        conditions.append(f"(EXISTS ({rows} AND {value} IN ({listed})) OR {is_missing})")
+    return " AND ".join(conditions)
+
 
 _TIME = {"timestamp": "timestamp", "@timestamp": "timestamp", "event.ingested": "event_ingested"}
 # The first sort key of each sort field; any other field is missing in every result of the kind.
@@ -455,7 +510,7 @@ class SqlResults:
         parameters["below"] = None
         if isinstance(parameters["threshold"], tuple):
             parameters["threshold"], parameters["below"] = parameters["threshold"]
-        matches = _MATCHES[plural]
+        matches = f"{_MATCHES[plural]} AND {_filtered(plural, query.where, parameters)}"
         count: int = self._connection.execute(f"SELECT COUNT(*) {matches}", parameters).fetchone()[0]
         if parameters["timestamp"] is not None and count == 0:
             reason = "Could not find requested buckets"
@@ -551,6 +606,10 @@ class SqlResults:
             (document.get(f"{role}_field_name"), document.get(f"{role}_field_value"))
             for role in ("by", "over", "partition")
         ]
+        self._connection.executemany(
+            "INSERT INTO pairs VALUES (?, ?, ?)",
+            [(record, name, value) for name, value in names if name is not None and value is not None],
+        )
         for influence in blamed:
             name = influence.get("influencer_field_name")
             names += [(name, value) for value in _items(influence.get("influencer_field_values"))]
