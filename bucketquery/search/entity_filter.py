@@ -287,7 +287,8 @@ def _meets_data_field(segment: Segment, condition: Condition, rows: slice | Arra
     if condition.takes_missing:
         assert len(has_value) == len(meets), "combined tables get no such condition"
         meets.append(~np.logical_or.reduce(has_value))
-    return np.logical_or.reduce(meets)
+    found: Bools = np.logical_or.reduce(meets)
+    return found
 
 
 def _codes(segment: Segment, column: str, values: tuple[str, ...]) -> list[int]:

@@ -20,12 +20,12 @@ from bucketquery.search.shortcuts import ALL_SHORTCUTS
 from bucketquery.storage.segment import Segment
 from support.helpers import JOB, STEP, TOGETHER, Document, bucket, record, resize, segment, table
 
-NAMES, VALUES = ("host", "user", None), ("a", "b", "c", None)
+NAMES, VALUES = ("host", "user", None), ("a", "b", "c", "d", "e", None)
 ROLES = ("by", "over", "partition")
 #: Filters of every form.
 FILTERS: list[Mapping[str, Any]] = [
     {"by_field_value": "a"},
-    {"by_field_value": ["a", "b", "c", "d", "e"]},
+    {"by_field_value": ["a", "b", "c", "d", "e", "f"]},
     {"by_field_value": ["a", None]},
     {"over_field_value": None},
     {"by_field_value": []},
@@ -185,6 +185,15 @@ def test_combined_tables_let_every_match_pass() -> None:
     assert of({"host": None}).among_all_jobs(combined) is None
     assert of({"by_field_name": "host"}).among_all_jobs(combined) is None
     assert of({"host": None}, INFLUENCER).among_all_jobs(COMBINED["influencer"]) is None
+    index = ResultsIndex()
+    names = {"by_field_name": "host", "partition_field_name": "user"}
+    index.upsert([record(0, **names, by_field_value="a"), record(1, **names, partition_field_value="a"), record(2)])
+    combined_tables = index.snapshot()._catalog.all_jobs(RECORD)
+    row_filter = of({"host": "a"}).among_all_jobs(combined)
+    assert combined_tables is not None
+    assert row_filter is not None
+    (part,) = combined_tables.parts
+    assert row_filter.passing(part.base, slice(0, part.base.length)).tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize("kind", [RecordQuery, InfluencerQuery, BucketQuery])
@@ -249,7 +258,8 @@ def test_instants_are_found_once_for_the_same_records(monkeypatch: pytest.Monkey
     found("rare")
     found("max")
     assert found("mean") is not first
-    index.upsert([record(1, function="mean")])
+    index.upsert([record(row, 1, function="rare") for row in range(2_000)])
+    index.upsert([record(1, function="mean"), record(1, 5, function="max")])
     assert index.search(BucketQuery(jobs=JOB, where={"function": "mean"})).count == 2
 
 
