@@ -33,12 +33,18 @@ from support.cases import Case, Table, outcome, seeded_tables
 from support.strategies import KINDS, Document, Query, fits, kind_of, results_in, timestamp_ms
 from support.tiers import of_tier
 
-CASES = int(os.environ.get("BUCKETQUERY_MERGES", of_tier(600, 6_000)))
+CASES = int(os.environ.get("BUCKETQUERY_MERGES", of_tier(600, 20_000)))
 #: One overall question is asked for this many cases about pages.
 CASES_PER_OVERALL = 5
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
+#: No overall bucket is longer, in seconds.
+LONGEST_S = 2**62 // 1_000
+#: Scores below are added without an overflow.
+GREATEST = 1e300
 #: No query of the cases asks for more, `from_` included.
 ANY_SIZE = 10**40
+#: This share of the merged pages is compared with the pages of one index too, and so are the pages behind them.
+WALKED = 0.25
 #: A walk by cursor ends after this many pages.
 PAGES = 3
 
@@ -115,14 +121,21 @@ def play(table: Table) -> Counter[str]:
         shards, whole = all_shards.states[case.state]
         where = f"{table.seed} {all_shards.way} {all_shards.number} shards, state {case.state}: {query!r}"
         right = expected(table, number, case, query)
-        assert outcome(body, shards, query) == right, where
+        page = None
+        try:
+            page = merged(shards, query)
+            found = repr(page.to_dict())
+        except BucketQueryError as error:
+            found = type(error).__name__
+        assert found == right, where
         seen["cases"] += 1
         seen[all_shards.way] += 1
         seen[kind_of(query)] += 1
-        if not right.startswith("{"):
+        if page is None:
             seen[right] += 1
             continue
-        page = merged(shards, query)
+        if rng.random() < WALKED:
+            seen["pages by cursor"] += walk(shards, whole, query, where)
         seen["rows"] += bool(len(page))
         seen["several shards"] += len({all_shards.route(result.job_id, result.timestamp) for result in page}) > 1
         seen["expand"] += bool(len(page)) and isinstance(query, BucketQuery) and query.expand
@@ -130,7 +143,6 @@ def play(table: Table) -> Counter[str]:
         seen["threshold"] += query._parsed.threshold is not None
         seen["band"] += query._parsed.below is not None
         seen["deep"] += query.from_ > 0 and bool(len(page))
-        seen["pages by cursor"] += walk(shards, whole, query, where)
     return seen
 
 
@@ -172,7 +184,8 @@ def overall_cases(table: Table, rng: Random) -> Iterator[tuple[int, dict[str, An
         ends = sorted(rng.choices(domain.timestamps, k=2))
         asked: dict[str, Any] = {
             "job_id": rng.choice(("_all", [*domain.jobs], domain.jobs[0])),
-            "top_n": rng.choice((1, 1, 2, 3, 100)),
+            # The sum of two of the greatest doubles would overflow.
+            "top_n": rng.choice((1, 1, 2, 3, 100)) if max(domain.scores) < GREATEST else 1,
             "bucket_span": rng.choice(
                 (None, None, spans[-1], 2 * spans[-1], 10 * spans[-1] + 7, spans[0], max(1, spans[-1] // 2))
             ),
@@ -199,6 +212,17 @@ def merged_overall(shards: Sequence[Snapshot], asked: dict[str, Any]) -> Any:
     return merge_overall(question, answers[::-1])
 
 
+def overall_body(shards: Sequence[Snapshot], asked: dict[str, Any]) -> dict[str, Any]:
+    """The body of the merged overall buckets."""
+    found: dict[str, Any] = merged_overall(shards, asked).to_dict()
+    return found
+
+
+def whole_overall(whole: Snapshot, asked: dict[str, Any]) -> dict[str, Any]:
+    """The body by one index."""
+    return whole.get_overall_buckets(**asked).to_dict()
+
+
 def test_merged_overall_buckets_are_those_of_the_reference() -> None:
     """Whole bodies, with means over jobs of several shards, thresholds, longer spans, windows and interim buckets."""
     seen: Counter[str] = Counter()
@@ -210,7 +234,10 @@ def test_merged_overall_buckets_are_those_of_the_reference() -> None:
             shards, whole = all_shards.states[state]
             where = f"{table.seed} {all_shards.way} {all_shards.number} shards, state {state}: {asked!r}"
             right = outcome(expected_overall, table, state, **asked)
-            assert outcome(lambda at, what: merged_overall(at, what).to_dict(), shards, asked) == right, where
+            if max(table.domain.spans) > LONGEST_S:
+                # The reference has no bound, and the index has that of rule 14.4.
+                right = outcome(whole_overall, whole, asked)
+            assert outcome(overall_body, shards, asked) == right, where
             seen["cases"] += 1
             if not right.startswith("{"):
                 seen[right] += 1
