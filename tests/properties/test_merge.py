@@ -35,7 +35,7 @@ from support.tiers import of_tier
 
 CASES = int(os.environ.get("BUCKETQUERY_MERGES", of_tier(600, 20_000)))
 #: One overall question is asked for this many cases about pages.
-CASES_PER_OVERALL = 5
+CASES_PER_OVERALL = 10
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 #: No overall bucket is longer, in seconds.
 LONGEST_S = 2**62 // 1_000
@@ -44,7 +44,7 @@ GREATEST = 1e300
 #: No query of the cases asks for more, `from_` included.
 ANY_SIZE = 10**40
 #: This share of the merged pages is compared with the pages of one index too, and so are the pages behind them.
-WALKED = 0.25
+WALKED = 0.1
 #: A walk by cursor ends after this many pages.
 PAGES = 3
 
@@ -153,6 +153,11 @@ def walk(shards: Sequence[Snapshot], whole: Snapshot, query: Query, where: str) 
     while True:
         assert (page.count, len(page), page.keys()) == (one.count, len(one), one.keys()), where
         assert list(page) == list(one), where
+        assert repr(page.to_dict(human=True)) == repr(one.to_dict(human=True)), where
+        for name in ("job_id", *page._schema.by_name):
+            columns = [shown.column(name) for shown in (page, one)]
+            assert repr(columns[0].tolist()) == repr(columns[1].tolist()), f"{name} of {where}"
+            assert not len(page) or columns[0].dtype == columns[1].dtype, f"{name} of {where}"
         again = pickle.loads(pickle.dumps(page))
         assert (again.to_json(), again.cursor) == (one.to_json(), page.cursor), where
         assert (page.cursor is None) == (one.cursor is None), where
