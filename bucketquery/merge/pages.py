@@ -18,10 +18,11 @@ from bucketquery.errors import InvalidCursor, InvalidQuery, LimitExceeded, NotFo
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.merge.tokens import Tokens, refuse_unknown
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath
-from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Int64s, Kind
+from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Int64s
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.queries.query import Query
+from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
 from bucketquery.search.cursor import Walk, read_cursor
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, refuse_more
@@ -80,11 +81,6 @@ class ShardPage(NamedTuple):
     sequence: int
     has_documents: bool
     unknown: tuple[str, ...]
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of the results."""
-        return self.rows.schema.kind
 
 
 def resolve_now(query: _Asked, now: Instant) -> _Asked:
@@ -224,7 +220,7 @@ def merge_pages(query: AnyQuery, answers: Iterable[ShardPage], *, after: str | N
 
     Raises:
         InvalidCursor: ``after`` is not the cursor of this query, or one of its texts was cut.
-        InvalidQuery: date math contains ``now`` and there is no cursor; there is no answer, or one of another kind; or
+        InvalidQuery: date math contains ``now`` and there is no cursor; there is no answer, or one to another query; or
             ``query`` is no query value.
         LimitExceeded: the buckets of the page have more than 100,000 records.
         NotFound: a lookup matches no bucket of any shard.
@@ -247,8 +243,9 @@ def merge_pages(query: AnyQuery, answers: Iterable[ShardPage], *, after: str | N
     resolved = query._resolve(0) if walk is None else walk[0]
     given = [*answers]
     schema = resolved.schema
-    if not given or {answer.kind for answer in given} != {schema.kind}:
-        raise InvalidQuery(f"[answers] must be those of every shard about {schema.plural}", field="answers")
+    if not given or not all(_is_answer(answer, resolved) for answer in given):
+        reason = f"[answers] must be what ask returned from every shard for this query about {schema.plural}"
+        raise InvalidQuery(reason, field="answers")
     refuse_unknown([answer.unknown for answer in given], "jobs")
     count = sum(answer.matched for answer in given)
     if resolved.is_lookup and not count:
@@ -274,6 +271,13 @@ def merge_pages(query: AnyQuery, answers: Iterable[ShardPage], *, after: str | N
         rest=rest,
     )
     return _PAGES[schema.kind](facts)
+
+
+def _is_answer(answer: object, resolved: ResolvedQuery) -> bool:
+    """Whether a value is the answer of a shard about this kind of results, with records if the query expands."""
+    if not isinstance(answer, ShardPage) or answer.rows.schema.kind != resolved.schema.kind:
+        return False
+    return (answer.records is not None) == resolved.expand
 
 
 def _only_job(query: AnyQuery, answers: Iterable[ShardPage]) -> str | None:

@@ -297,13 +297,14 @@ def severities(shards: Sequence[Documents]) -> object:
 
 FIXED = BucketQuery(jobs="web", start=5, from_=7, size=3, anomaly_score=5, exclude_interim=True, expand=True)
 NO_NOW = "which each shard would read from its own clock"
-NO_SHARD = "[answers] must be those of every shard about buckets"
+NO_SHARD = "[answers] must be what ask returned from every shard for this query about buckets"
 NO_SPANS = "[question] has no spans yet"
 NO_QUERY = "[query] must be a BucketQuery, RecordQuery or InfluencerQuery, not dict"
 CUT = Refusal(InvalidCursor, 400, "illegal_argument_exception", "after", "[after] has a text that is too long")
 LOOKUP = BucketQuery(jobs="web", timestamp=5)
 ON_NOW = BucketQuery(jobs="web", start="now-1d/d", end="now")
 BOTH = ("2026-01-01T00:00:00.000Z||-1d/d", "2026-01-01T00:00:00.000Z")
+PAGE: Any = index_of(WEB.values()).search(FIXED)
 OLD = answer(FIXED)._replace(sequence=7)
 ALL: Any = {"jobs": "web"}
 
@@ -329,6 +330,18 @@ CALLS = [
         "28.4",
         "answers about another kind",
         lambda: merge_pages(BucketQuery(jobs="web"), [answer(RecordQuery(jobs="web"))]),
+        invalid("answers", NO_SHARD),
+    ),
+    Called(
+        "28.4",
+        "answers without the records of their buckets",
+        lambda: merge_pages(FIXED, [answer(FIXED.replace(expand=False))]),
+        invalid("answers", NO_SHARD),
+    ),
+    Called(
+        "28.4",
+        "a page in place of an answer",
+        lambda: merge_pages(FIXED, [PAGE]),
         invalid("answers", NO_SHARD),
     ),
     Called("28.4", "the greatest of the commits", lambda: merge_pages(FIXED, [answer(FIXED), OLD]).sequence, 7),
