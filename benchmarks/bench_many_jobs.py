@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import across, job_sets, many_jobs, summaries
+from benchmarks import across, job_sets, many_jobs, shards, summaries
 from benchmarks.across import QUESTIONS, Contest
 from benchmarks.goals import judge
 from benchmarks.job_sets import JobSet, generated, index_of_set, of_documents, right_page
@@ -94,6 +94,17 @@ def test_questions_across_jobs_are_measured(small: JobSet) -> None:
     # Each first question came after a write of its own.
     assert len(contest.jobs.columns["job"]) == 400 + len(QUESTIONS) * 41
     assert len(across.measure_selection(contest, ONCE)) == len(across.PATTERNS) + 1
+
+
+def test_shards_are_measured_and_wrong_ones_refused(small: JobSet) -> None:
+    """Each question has a row with the index, the shards, the merge and the pickles. A missing shard is noticed."""
+    contest, some = Contest(small, []), shards.shards_of(small)
+    assert sum(shard.stats()["rows"]["bucket"] for shard in some) == len(small.columns["job"])
+    found = shards.measure(contest, some, ONCE)
+    assert len(found) == len(QUESTIONS)
+    assert {frozenset(row) for row in found.values()} == {frozenset({"one index", "ask, each", "merge", "pickle, all"})}
+    with pytest.raises(WrongAnswer):
+        shards.measure(contest, some[1:], ONCE)
 
 
 def test_a_wrong_answer_across_jobs_is_refused(small: JobSet) -> None:

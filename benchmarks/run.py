@@ -22,6 +22,7 @@ from benchmarks import (
     questions,
     real,
     records,
+    shards,
     summaries,
     walks,
     writes,
@@ -199,6 +200,9 @@ class Run:
             self.put("selection", many, "Selection of jobs", "µs", select)
             parts = partial(across.measure_parts, contest, effort)
             self.put(f"across parts {name}", many, f"Parts of {name}", "µs", parts)
+            if shards.can_merge():
+                merges = partial(shards.measure, contest, shards.shards_of(contest.jobs), effort)
+                self.put(f"across shards {name}", many, f"Shards of {name}", "µs", merges)
         first = partial(across.measure_first, contest, effort)
         self.put(f"across first {name}", many, f"Across {name}, the first time after writes", "µs", first)
 

@@ -93,15 +93,7 @@ def find_overall(
     longest = longest_span(catalog, selected)
     if not longest:
         return NOTHING_FOUND
-    span_ms = asked.span_ms
-    if span_ms is not None and span_ms < longest * _SECOND_MS:
-        reason = f"Param [bucket_span] must be greater or equal to the max bucket_span [{_span_text(longest)}]"
-        raise InvalidQuery(reason, field="bucket_span", value=asked.bucket_span, type="status_exception")
-    fine = longest * _SECOND_MS
-    if span_ms is not None and (asked.top_n == 1 or len(selected) == 1):
-        fine = span_ms
-    wide = min(fine if span_ms is None else span_ms, _LONGEST_MS)
-    fine = min(fine, _LONGEST_MS)
+    fine, wide = spans_ms(asked, longest, len(selected))
     window = whole_slots(asked.start, asked.end, fine)
     rows = SlotRows.of(catalog, selected, window, fine, exclude_interim=asked.exclude_interim, sizes=sizes)
     # A job counts once in an interval, so the greatest number of scores is that of the jobs.
@@ -120,6 +112,50 @@ def find_overall(
         is_interim = np.logical_or.reduceat(is_interim, first)
     lists = JobLists(rows, numbers, first, wide != fine, len(selected))
     return FoundOverall(shown * wide, scores, is_interim, wide // _SECOND_MS, lists)
+
+
+def find_slots(
+    catalog: Catalog, selected: SelectedJobs, asked: ResolvedOverall, fine: int
+) -> tuple[Int64s, Int64s, list[str], Float64s, Bools]:
+    """The greatest score of each job in each slot of the fine span, before means and thresholds.
+
+    Args:
+        catalog: the jobs.
+        selected: the selected jobs.
+        asked: the question. Only its window and ``exclude_interim`` apply.
+        fine: the fine span in ms.
+
+    Returns:
+        The numbers of the slots that have a bucket, ascending. For each job in each of them, in the order of slots and
+        ids: the position of its slot, its id and its greatest score. For each slot whether it has an interim bucket.
+    """
+    window = whole_slots(asked.start, asked.end, fine)
+    rows = SlotRows.of(catalog, selected, window, fine, exclude_interim=asked.exclude_interim, sizes=ROW_SIZES)
+    numbers, _ = rows.means(1, catalog, selected)
+    slots, owners, scores = rows.jobs(numbers)
+    return numbers, numbers.searchsorted(slots), rows.ids(owners), scores, rows.interim(numbers)
+
+
+def spans_ms(asked: ResolvedOverall, longest: int, jobs: int) -> tuple[int, int]:
+    """The fine span and the length of an overall bucket, in ms.
+
+    Args:
+        asked: the question.
+        longest: the longest span of the jobs, in seconds.
+        jobs: the number of selected jobs.
+
+    Raises:
+        InvalidQuery: ``bucket_span`` is less than the longest span.
+    """
+    span_ms = asked.span_ms
+    if span_ms is not None and span_ms < longest * _SECOND_MS:
+        reason = f"Param [bucket_span] must be greater or equal to the max bucket_span [{_span_text(longest)}]"
+        raise InvalidQuery(reason, field="bucket_span", value=asked.bucket_span, type="status_exception")
+    fine = longest * _SECOND_MS
+    if span_ms is not None and (asked.top_n == 1 or jobs == 1):
+        fine = span_ms
+    wide = fine if span_ms is None else span_ms
+    return min(fine, _LONGEST_MS), min(wide, _LONGEST_MS)
 
 
 def _scores(
