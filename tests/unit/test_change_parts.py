@@ -7,7 +7,8 @@ import pytest
 
 from bucketquery import BucketQuery, RecordQuery, ResultsIndex
 from bucketquery.jobs.change_columns import HAD, HAS, IS_INTERIM, RENORMALISED, WAS_INTERIM, ChangeColumns
-from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, constant, matter, parts_of_entries
+from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, matter, parts_of_entries
+from bucketquery.jobs.descriptions import constant
 from bucketquery.model.schema import BUCKET
 from bucketquery.queries.queries import resolve
 from bucketquery.storage.packed_rows import layout_of
