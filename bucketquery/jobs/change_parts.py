@@ -311,11 +311,13 @@ def _has_descriptions(segment: Segment) -> bool:
 
 
 def _side(rows: Selection) -> Side:
-    """The descriptions of selected records."""
+    """The descriptions of selected records in identity order."""
     view, numbers = rows.view, rows.rows
     if isinstance(numbers, slice):
         return described(view.base, numbers)
     in_head = numbers >= view.base.length
+    if not in_head.any():
+        return described(view.base, numbers)
     base_places, head_places = (~in_head).nonzero()[0], in_head.nonzero()[0]
     of_head = view.head, numbers[head_places] - view.base.length, head_places
     return described_in([(view.base, numbers[base_places], base_places), of_head], len(numbers))

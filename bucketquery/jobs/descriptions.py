@@ -24,6 +24,8 @@ Description = tuple[str | None, ...]
 ABSENT: Final = -1
 
 _CODE: Final = np.dtype(np.int32)
+#: Up to this many rows, a loop takes less time than columns.
+_FEW_ROWS: Final = 16
 #: Numbers are marked in an array if it has at most this many places for each of them. If not, they are sorted.
 _PLACES_PER_NUMBER: Final = 8
 
@@ -75,23 +77,34 @@ class Descriptions(NamedTuple):
 
 def descriptions_of(length: int, before: Side | None, after: Side | None) -> Descriptions:
     """The descriptions of some changes from their two sides; None: no record is on that side."""
-    absent = Side((), constant(ABSENT, _CODE, length))
-    distinct, (of_after, of_before) = _joined((after or absent, before or absent))
+    if before is None or after is None:
+        absent = constant(ABSENT, _CODE, length)
+        if before is not None:
+            return Descriptions(before.distinct, before.codes, absent)
+        assert after is not None, "a change has a side"
+        return Descriptions(after.distinct, absent, after.codes)
+    distinct, (of_after, of_before) = _joined((after, before))
     return Descriptions(distinct, of_before, of_after)
 
 
 def merged_descriptions(parts: Iterable[Descriptions]) -> Descriptions:
-    """The descriptions of several parts, one after the other."""
-    sides = [Side(part.distinct, codes) for part in parts for codes in (part.before, part.after)]
-    distinct, codes = _joined(sides)
-    return Descriptions(distinct, np.concatenate(codes[::2]), np.concatenate(codes[1::2]))
+    """The descriptions of several small parts, one after the other; arrays would take three times as long."""
+    known: dict[Description, int] = {}
+    before, after = list[int](), list[int]()
+    for part in parts:
+        # The code of no record picks the last entry.
+        codes = [*[known.setdefault(one, len(known)) for one in part.distinct], ABSENT]
+        before += [codes[code] for code in part.before.tolist()]
+        after += [codes[code] for code in part.after.tolist()]
+    return Descriptions(list(known), np.array(before, dtype=_CODE), np.array(after, dtype=_CODE))
 
 
 def described_in(parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int) -> Side:
     """The descriptions of one side of changes.
 
     Args:
-        parts: segments, their rows, and the changes to which these rows belong, ascending. No change has two rows.
+        parts: segments, their rows, and the changes to which these rows belong; each of both ascending. No change has
+            two rows.
         length: the number of changes.
     """
     parts = [(segment, rows, changes) for segment, rows, changes in parts if len(rows)]
@@ -106,10 +119,15 @@ def described_in(parts: Iterable[tuple[Segment, Int64s, Int64s]], length: int) -
 
 
 def described(segment: Segment, rows: SomeRows) -> Side:
-    """The descriptions of some rows of a segment of records. O(r), and O(r log r) if many keywords are possible."""
+    """The descriptions of some rows of a segment of records, ascending.
+
+    O(r), and O(r log r) if many keywords are possible.
+    """
+    if not isinstance(rows, slice) and len(rows):
+        rows = _run(rows)
     length = len(range(*rows.indices(segment.length))) if isinstance(rows, slice) else len(rows)
-    if not length:
-        return Side((), np.empty(0, dtype=_CODE))
+    if length <= _FEW_ROWS:
+        return _of_few(segment, rows)
     keywords: list[Iterable[str | None]] = []
     varying = []
     for name in DESCRIPTIVE:
@@ -128,6 +146,24 @@ def described(segment: Segment, rows: SomeRows) -> Side:
     for at, codes, dictionary in varying:
         keywords[at] = keywords_of(codes[examples], dictionary).tolist()
     return Side(list(zip(*keywords, strict=False)), places.astype(_CODE))
+
+
+def _run(rows: Int64s) -> SomeRows:
+    """Some ascending rows, at least one, as a slice if they are consecutive: a slice of a column is not copied."""
+    first, last = rows.item(0), rows.item(-1)
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
+
+
+def _of_few(segment: Segment, rows: SomeRows) -> Side:
+    """The descriptions of a few rows, by a loop over them."""
+    columns = []
+    for name in DESCRIPTIVE:
+        # The dictionary may be large, so only the keywords of these rows are read.
+        dictionary, codes = segment.dictionary(name), segment.column(name)[rows].tolist()
+        columns.append([None if code == MISSING else dictionary.item(code) for code in codes])
+    places: dict[Description, int] = {}
+    places_of_rows = [places.setdefault(one, len(places)) for one in zip(*columns, strict=True)]
+    return Side(list(places), np.array(places_of_rows, dtype=_CODE))
 
 
 def _combined(columns: Sequence[tuple[Int32s, int]]) -> tuple[Int64s, Int64s]:
@@ -170,12 +206,11 @@ def _joined(sides: Iterable[Side]) -> tuple[list[Description], list[Int32s]]:
     codes = []
     for side in sides:
         joined = [known.setdefault(one, len(known)) for one in side.distinct]
-        # The code of no record picks the last one.
-        new = np.array([*joined, ABSENT], dtype=_CODE)
-        if joined == list(range(len(joined))):
-            codes.append(side.codes)
-        elif not side.codes.strides[0]:
-            codes.append(constant(new[side.codes.item(0)], _CODE, len(side.codes)))
-        else:
-            codes.append(new[side.codes])
+        own = side.codes
+        if joined != list(range(len(joined))):
+            # The code of no record picks the last one.
+            joined.append(ABSENT)
+            is_constant = not own.strides[0]
+            own = constant(joined[own.item(0)], _CODE, len(own)) if is_constant else np.array(joined, dtype=_CODE)[own]
+        codes.append(own)
     return list(known), codes
