@@ -123,11 +123,11 @@ def described(segment: Segment, rows: SomeRows) -> Side:
 
     O(r), and O(r log r) if many keywords are possible.
     """
-    if not isinstance(rows, slice) and len(rows):
-        rows = _run(rows)
     length = len(range(*rows.indices(segment.length))) if isinstance(rows, slice) else len(rows)
     if length <= _FEW_ROWS:
-        return _of_few(segment, rows)
+        return _of_few(segment, rows, length)
+    if not isinstance(rows, slice):
+        rows = _run(rows)
     keywords: list[Iterable[str | None]] = []
     varying = []
     for name in DESCRIPTIVE:
@@ -149,18 +149,22 @@ def described(segment: Segment, rows: SomeRows) -> Side:
 
 
 def _run(rows: Int64s) -> SomeRows:
-    """Some ascending rows, at least one, as a slice if they are consecutive: a slice of a column is not copied."""
+    """Some ascending rows, as a slice if they are consecutive: a slice of a column is not copied."""
     first, last = rows.item(0), rows.item(-1)
     return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
-def _of_few(segment: Segment, rows: SomeRows) -> Side:
+def _of_few(segment: Segment, rows: SomeRows, length: int) -> Side:
     """The descriptions of a few rows, by a loop over them."""
     columns = []
     for name in DESCRIPTIVE:
-        # The dictionary may be large, so only the keywords of these rows are read.
-        dictionary, codes = segment.dictionary(name), segment.column(name)[rows].tolist()
-        columns.append([None if code == MISSING else dictionary.item(code) for code in codes])
+        dictionary = segment.dictionaries.get(name)
+        if dictionary is None:
+            columns.append([None] * length)
+        else:
+            # The dictionary may be large, so only the keywords of these rows are read.
+            codes = segment.columns[name][rows].tolist()
+            columns.append([None if code == MISSING else dictionary.item(code) for code in codes])
     places: dict[Description, int] = {}
     places_of_rows = [places.setdefault(one, len(places)) for one in zip(*columns, strict=True)]
     return Side(list(places), np.array(places_of_rows, dtype=_CODE))
