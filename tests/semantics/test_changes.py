@@ -861,8 +861,8 @@ FILTERED = [
         filtered(
             f"another {role} field has the same value",
             [
-                upsert(anomaly(90, **{f"{role}_field_name": "host", f"{role}_field_value": "a"})),
-                upsert(anomaly(90, **{f"{role}_field_name": "user", f"{role}_field_value": "a"})),
+                upsert(anomaly(90, 0, **{f"{role}_field_name": "host", f"{role}_field_value": "a"})),
+                upsert(anomaly(90, 0, **{f"{role}_field_name": "user", f"{role}_field_value": "a"})),
             ],
             {"host": "a"},
             f"1 inserted entered: record 0 {role} 'a', nothing -> 90",

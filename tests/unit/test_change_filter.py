@@ -115,7 +115,7 @@ def drawn_filter(rng: Random, kind: str) -> dict[str, list[Any]]:
 
 
 @pytest.mark.repeats
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_filtered_feed_has_the_changes_of_a_plain_model(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """After writes at random, every filter lets the changes pass whose result meets it before or after."""
     rng = Random(seed)
@@ -136,7 +136,7 @@ def test_a_filtered_feed_has_the_changes_of_a_plain_model(seed: int, monkeypatch
     reached = moments(steps)
     assert index.sequence == reached[-1].sequence
     found = 0
-    for _ in range(60):
+    for _ in range(50):
         kind = rng.choice(("record", "record", "influencer"))
         of: Any = RecordQuery if kind == "record" else InfluencerQuery
         query = of(
@@ -159,7 +159,7 @@ def test_a_filtered_feed_has_the_changes_of_a_plain_model(seed: int, monkeypatch
         ), where
         assert list(pickle.loads(pickle.dumps(changes))) == list(changes)
         found += len(changes)
-    assert found > 50
+    assert found > 40
 
 
 def test_merged_parts_keep_both_descriptions(monkeypatch: pytest.MonkeyPatch) -> None:

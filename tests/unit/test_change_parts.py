@@ -228,6 +228,9 @@ def test_records_in_any_form_have_the_same_descriptions() -> None:
     inserted, replaced = parts_of(Selections(changes))
     assert functions(inserted) == {99: ("", "max"), 100: ("", "max")}
     assert functions(inserted) | functions(replaced) == functions(part)
+    consecutive = Selections(changes)
+    consecutive.inserted = Selection.of(segment_of([record(row, function="max") for row in (99, 100)], "record"))
+    assert functions(parts_of(consecutive)[0]) == functions(inserted)
     (deleted,) = parts_of(table.all_deleted())
     assert functions(deleted) == {row: ("count" if row == 3 else ("mean", "rare")[row % 2], "") for row in range(40)}
     (of_base,) = parts_of(table.delete(10 * STEP, 20 * STEP)[1])

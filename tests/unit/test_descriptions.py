@@ -85,6 +85,14 @@ def test_a_keyword_of_other_rows_is_in_no_description() -> None:
     assert described(stored, slice(100, 120)).distinct == [of(f"f{row}") for row in range(100, 120)]
 
 
+def test_rows_without_a_keyword_that_others_have_miss_it() -> None:
+    """The dictionary of a segment does not say that any of some rows has a keyword."""
+    stored = segment([record(row, **({"function": "mean"} if row < 10 else {})) for row in range(50)], RECORD)
+    for rows in (slice(20, 50), slice(20, 25), np.arange(20, 50, 2), np.array([20, 30])):
+        assert described(stored, rows).distinct == [of(None)]
+    assert described(stored, slice(0, 50)).distinct in ([of("mean"), of(None)], [of(None), of("mean")])
+
+
 def test_one_description_takes_the_memory_of_one_code() -> None:
     """However many rows have it, and also if all rows miss every keyword."""
     for fields in ({"function": "mean", "field_name": "load"}, {}):
