@@ -1,5 +1,6 @@
 """Change parts: the columns that each kind of write gives to the log, and what they keep in memory."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -235,6 +236,18 @@ def test_records_in_any_form_have_the_same_descriptions() -> None:
     assert functions(deleted) == {row: ("count" if row == 3 else ("mean", "rare")[row % 2], "") for row in range(40)}
     (of_base,) = parts_of(table.delete(10 * STEP, 20 * STEP)[1])
     assert functions(of_base) == {row: (("mean", "rare")[row % 2], "") for row in range(10, 20)}
+
+
+def test_detached_changes_have_only_their_own_descriptions() -> None:
+    """A few changes of a batch do not keep all of its descriptions in memory, nor in a pickle."""
+    batch = segment_of([record(row, function=f"f{row}") for row in range(300)], "record")
+    (part,) = parts_of(Table.empty(batch.schema).upsert(batch)[1])
+    some = part.take(slice(10, 12))
+    for own in (some.detach(), pickle.loads(pickle.dumps(some))):
+        assert functions(own) == functions(some) == {10: ("", "f10"), 11: ("", "f11")}
+        assert own.descriptions is not None
+        assert len(own.descriptions.distinct) == 2
+        assert own.ranges == ()
 
 
 def test_only_changes_of_records_have_descriptions() -> None:

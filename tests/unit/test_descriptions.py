@@ -1,6 +1,7 @@
 """Descriptions: the keywords of records beside their identity, each one once, with a code for each side of a change."""
 
 import pickle
+import tracemalloc
 from random import Random
 from typing import Any
 
@@ -91,6 +92,23 @@ def test_rows_without_a_keyword_that_others_have_miss_it() -> None:
     for rows in (slice(20, 50), slice(20, 25), np.arange(20, 50, 2), np.array([20, 30])):
         assert described(stored, rows).distinct == [of(None)]
     assert described(stored, slice(0, 50)).distinct in ([of("mean"), of(None)], [of(None), of("mean")])
+
+
+def test_many_keywords_in_every_field_take_little_memory() -> None:
+    """Their combinations would not fit into 64 bits, so combined columns are counted before the next one is added."""
+    many = 2**13 - 1
+    documents = [record(row, **dict.fromkeys(DESCRIPTIVE, f"k{row:04}")) for row in range(many)]
+    documents.append(record(many, **dict.fromkeys(DESCRIPTIVE, "k0000") | {DESCRIPTIVE[0]: "k0005"}))
+    stored = segment(documents, RECORD)
+    tracemalloc.start()
+    try:
+        side = described(stored, slice(0, len(documents)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert shown(side) == [tuple(document.get(name) for name in DESCRIPTIVE) for document in documents]
+    assert len(side.distinct) == len(documents)
+    assert peak < 2**24
 
 
 def test_one_description_takes_the_memory_of_one_code() -> None:
