@@ -215,7 +215,8 @@ class Reads(SummaryReads):
 
         Raises:
             ChangesExpired: the log has dropped changes after ``since``; ``oldest`` is the lowest that it can answer.
-            InvalidQuery: ``query`` is not a query, or ``since`` is not a sequence up to the newest.
+            InvalidQuery: ``query`` is not a query, ``query`` is a `BucketQuery` with ``where``, or ``since`` is not a
+                sequence up to the newest.
             LimitExceeded: date math leaves the years 0001 to 9999.
             UnknownJob: a token without an asterisk names neither a job nor a group, and the log has no change of such a
                 job after ``since``.

@@ -15,7 +15,7 @@ from bucketquery.jobs.change_log import ChangeLog
 from bucketquery.jobs.job import Job
 from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
-from bucketquery.model.schema import Float64s, Int64s, Kind
+from bucketquery.model.schema import BUCKET, Float64s, Int64s, Kind
 from bucketquery.queries.overall import OverallQuestion, ResolvedOverall
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, resolve
@@ -222,6 +222,9 @@ class Snapshot(Reads):
 
     def _changes(self, query: AnyQuery | None, since: object) -> Changes:
         resolved = None if query is None else query._resolved or self._resolve(query, None)
+        if resolved is not None and resolved.where and resolved.schema is BUCKET:
+            reason = "[where] cannot filter the changes of buckets: the log does not say which records a bucket had"
+            raise InvalidQuery(reason, field="where", value=resolved.where)
         if since is None:
             return listing(self._catalog, self._sequence, self._time, query, resolved, self._shortcuts)
         return changes_after(self._log, self._catalog, self._sequence, since, query, resolved)

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from bucketquery.answers.change_filter import meets
 from bucketquery.jobs.change_columns import HAD, HAS, IS_INTERIM, LISTED, REASON_OF, REASONS, WAS_INTERIM, ChangeColumns
 from bucketquery.jobs.matching_jobs import MatchingJobs
 from bucketquery.model.frozen import maker_of
@@ -16,6 +17,7 @@ from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.once import once
 from bucketquery.model.schema import Array, Bools, Int64s
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.queries.where import Where
 from bucketquery.results.changes import Change, ChangeRange, Effect
 
 #: Codes of effects: one bit for a match before, one for a match after.
@@ -122,8 +124,22 @@ def judged(
     rows = belongs.nonzero()[0]
     if not len(rows):
         return None
-    effects = after.view(np.uint8) * np.uint8(ENTERED) + before.view(np.uint8) * np.uint8(LEFT)
-    return Block(columns, effects) if len(rows) == len(flags) else Block(columns, effects).take(rows)
+    effects = _effects(before, after)
+    block = Block(columns, effects) if len(rows) == len(flags) else Block(columns, effects).take(rows)
+    return _filtered(block, resolved.where) if resolved.where else block
+
+
+def _effects(before: Bools, after: Bools) -> Array:
+    """The code of the effect of each change, by the matches before and after; 0 if neither is one."""
+    effects: Array = after.view(np.uint8) * np.uint8(ENTERED) + before.view(np.uint8) * np.uint8(LEFT)
+    return effects
+
+
+def _filtered(block: Block, where: Where) -> Block | None:
+    """The changes of results that also meet a filter on one side; None if there are none."""
+    effects = block.effects & _effects(*meets(block.columns, where))
+    rows = effects.nonzero()[0]
+    return Block(block.columns, effects).take(rows) if len(rows) else None
 
 
 def _matches(flags: Array, has: int, interim: int, scores: Array, resolved: ResolvedQuery) -> Bools:

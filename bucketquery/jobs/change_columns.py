@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.jobs.descriptions import Descriptions, merged_descriptions
 from bucketquery.model.schema import SCHEMAS, Array, Bools, Float64s, Int32s, Int64s, Kind, Objects, Schema, Type
 from bucketquery.model.severity import MARKS
 from bucketquery.results.changes import ChangeRange, Reason
@@ -68,12 +69,14 @@ class ChangeColumns:
         scores: the score after, NaN if there is none.
         identity: the columns of the identity, keywords as codes.
         dictionaries: the dictionaries of its keyword columns.
+        descriptions: the other keywords of records, before and after; None for other kinds, and in a listing.
         ranges: the ranges of the changes that are not among these.
         replaced: the whole rows before the changes; no code fills it yet, so it is None.
     """
 
     __slots__ = (
         "codes",
+        "descriptions",
         "dictionaries",
         "flags",
         "identity",
@@ -99,6 +102,7 @@ class ChangeColumns:
         scores: Float64s,
         identity: Sequence[Array],
         dictionaries: Mapping[str, Objects] = EMPTY_MAPPING,
+        descriptions: Descriptions | None = None,
         ranges: Sequence[ChangeRange] = (),
     ) -> None:
         self.schema = schema
@@ -111,6 +115,7 @@ class ChangeColumns:
         self.scores = scores
         self.identity = identity
         self.dictionaries = dictionaries
+        self.descriptions = descriptions
         self.ranges = ranges
         self.replaced: Segment | None = None
 
@@ -132,6 +137,7 @@ class ChangeColumns:
             self.scores[rows],
             [column[rows] for column in self.identity],
             self.dictionaries,
+            None if self.descriptions is None else self.descriptions.take(rows),
         )
 
     def detach(self) -> "ChangeColumns":
@@ -158,6 +164,7 @@ class ChangeColumns:
             self.scores.copy(),
             identity,
             dictionaries,
+            None if self.descriptions is None else self.descriptions.detach(),
         )
 
     def job_ids(self) -> Iterable[str]:
@@ -244,6 +251,7 @@ class ChangeColumns:
             own.scores,
             own.identity,
             own.dictionaries,
+            own.descriptions,
         )
 
 
@@ -283,6 +291,7 @@ def merged(parts: Sequence[ChangeColumns]) -> ChangeColumns:
         else:
             column = np.concatenate([part.identity[at] for part in parts])
         identity.append(column)
+    descriptions = [part.descriptions for part in parts if part.descriptions is not None]
     columns = ChangeColumns(
         schema,
         jobs,
@@ -294,6 +303,7 @@ def merged(parts: Sequence[ChangeColumns]) -> ChangeColumns:
         np.concatenate([part.scores for part in parts]),
         identity,
         dictionaries,
+        merged_descriptions(descriptions) if descriptions else None,
     )
     is_in_order = (columns.sequences[1:] >= columns.sequences[:-1]).all()
     return columns if is_in_order else columns.take(columns.sequences.argsort(kind="stable"))

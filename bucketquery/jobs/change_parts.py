@@ -19,7 +19,16 @@ from bucketquery.jobs.change_columns import (
     ChangeColumns,
     Flags,
 )
-from bucketquery.model.schema import BUCKET, Array, Bools, Float64s, Int64s, Objects, Schema, Type
+from bucketquery.jobs.descriptions import (
+    DESCRIPTIVE,
+    Descriptions,
+    Side,
+    constant,
+    described,
+    described_in,
+    descriptions_of,
+)
+from bucketquery.model.schema import BUCKET, RECORD, Array, Bools, Float64s, Int64s, Objects, Schema, Type
 from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.storage.keywords import encode_keywords, without_unused
 from bucketquery.storage.packed_rows import Layout, layout_of
@@ -40,11 +49,6 @@ _LARGER: Final = 2
 _LAYOUT: Final = layout_of(BUCKET)
 
 
-def constant(value: Any, dtype: np.dtype[Any], length: int) -> Array:
-    """An array of equal values that takes the memory of one."""
-    return np.ndarray((length,), dtype, np.array([value], dtype), 0, (0,))
-
-
 def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> ChangeColumns:
     """The changes of single rows; the commit of each, and its time."""
     layout = _LAYOUT
@@ -61,8 +65,8 @@ def columns_of_entries(entries: Entries, sequences: Int64s, times: Int64s) -> Ch
     elif len(jobs) > 1:
         codes = np.array([jobs[job_id] for job_id in job_ids], dtype=np.int32)
     before, after = entries[1::3], entries[2::3]
-    old_scores, flags = _side(layout, before, HAD, WAS_INTERIM)
-    scores, has = _side(layout, after, HAS, IS_INTERIM)
+    old_scores, flags = _side_of_rows(layout, before, HAD, WAS_INTERIM)
+    scores, has = _side_of_rows(layout, after, HAS, IS_INTERIM)
     # A deleted row has no record of its own, so the identity is that of the record before.
     records = after if None not in after else [new or old for old, new in zip(before, after, strict=True)]
     joined = b"".join(records)
@@ -108,7 +112,7 @@ def matter(entries: Entries, resolved: ResolvedQuery, jobs: Container[str]) -> b
     return False
 
 
-def _side(layout: Layout, records: Entries, has: int, interim: int) -> tuple[Float64s, Flags]:
+def _side_of_rows(layout: Layout, records: Entries, has: int, interim: int) -> tuple[Float64s, Flags]:
     """The scores and the flags of one side of some changes; NaN and 0 for a record that is None."""
     missing = records.count(None)
     if missing == len(records):
@@ -161,18 +165,23 @@ def columns_of_table(
         # New scores have no column ``is_interim``: the results are interim if they were before.
         after = written.column(score), written.columns.get("is_interim")
         had = changes.had()
+        descriptions = _described_batch(changes, had)
         if had is None:
-            return [_columns(commit, _of_segment(written), None, after)]
+            return [_columns(commit, _of_segment(written), None, after, descriptions=descriptions)]
         before = changes.old_values(score, np.nan), changes.old_values("is_interim", missing=False)
-        return [_columns(commit, _of_segment(written), before, after, had)]
+        return [_columns(commit, _of_segment(written), before, after, had=had, descriptions=descriptions)]
     inserted, (old, new), deleted = changes.inserted, changes.replaced, changes.deleted
     parts = []
     if len(inserted):
-        parts.append(_columns(commit, _of_selection(inserted), None, _values_of(inserted)))
+        descriptions = _described(None, inserted)
+        parts.append(_columns(commit, _of_selection(inserted), None, _values_of(inserted), descriptions=descriptions))
     if len(new):
-        parts.append(_columns(commit, _of_selection(new), _values_of(old), _values_of(new)))
+        descriptions = _described(old, new)
+        values = _values_of(old), _values_of(new)
+        parts.append(_columns(commit, _of_selection(new), *values, descriptions=descriptions))
     if len(deleted):
-        parts.append(_columns(commit, _of_selection(deleted), _values_of(deleted), None))
+        descriptions = _described(deleted, None)
+        parts.append(_columns(commit, _of_selection(deleted), _values_of(deleted), None, descriptions=descriptions))
     return parts
 
 
@@ -192,7 +201,9 @@ def _columns(
     identity: _Identity,
     before: _Values | None,
     after: _Values | None,
+    *,
     had: Bools | None = None,
+    descriptions: Descriptions | None = None,
 ) -> ChangeColumns:
     """The changes of one table.
 
@@ -202,6 +213,7 @@ def _columns(
         before: their values before; None if none was there.
         after: their values after; None if none is there.
         had: which of them were there before; None: all of them, if there are values before.
+        descriptions: their descriptions before and after; None if they have none.
     """
     job_id, sequence, time, common = commit
     schema, columns, dictionaries = identity
@@ -221,7 +233,10 @@ def _columns(
         if is_interim is not None and is_interim.any():
             flags = flags | _flags_of(is_interim, 0, IS_INTERIM)
     of_commit = constant(sequence, _INT, length), constant(time, _INT, length)
-    return ChangeColumns(schema, {job_id: 0}, None, *of_commit, flags, _own(old_scores), scores, columns, dictionaries)
+    old_scores = _own(old_scores)
+    return ChangeColumns(
+        schema, {job_id: 0}, None, *of_commit, flags, old_scores, scores, columns, dictionaries, descriptions
+    )
 
 
 def _flags_of(is_interim: Bools, has: int, interim: int) -> Flags:
@@ -267,6 +282,45 @@ def _encoded(schema: Schema, values: Sequence[Array]) -> _Identity:
             column, dictionaries[name] = encode_keywords(column.tolist())  # noqa: PLW2901 - the same keywords
         columns.append(column)
     return schema, columns, dictionaries
+
+
+def _described_batch(changes: BatchChanges, had: Bools | None) -> Descriptions | None:
+    """The descriptions of the records of a batch; None for another kind."""
+    written = changes.written
+    if written.schema is not RECORD:
+        return None
+    before = described_in(changes.old_rows(), written.length) if had is not None else None
+    # New scores have no descriptions: the results keep theirs.
+    after = described(written, slice(0, written.length)) if _has_descriptions(written) else before
+    return descriptions_of(written.length, before, after)
+
+
+def _described(before: Selection | None, after: Selection | None) -> Descriptions | None:
+    """The descriptions of selected records; None for another kind. No selection: no record is on that side."""
+    rows = after if before is None else before
+    assert rows is not None, "a change has a side"
+    if rows.schema is not RECORD:
+        return None
+    of_before = None if before is None else _side(before)
+    of_after = None if after is None else _side(after) if _has_descriptions(after.view.base) else of_before
+    return descriptions_of(len(rows), of_before, of_after)
+
+
+def _has_descriptions(segment: Segment) -> bool:
+    return DESCRIPTIVE[0] in segment.columns
+
+
+def _side(rows: Selection) -> Side:
+    """The descriptions of selected records in identity order."""
+    view, numbers = rows.view, rows.rows
+    if isinstance(numbers, slice):
+        return described(view.base, numbers)
+    in_head = numbers >= view.base.length
+    if not in_head.any():
+        return described(view.base, numbers)
+    base_places, head_places = (~in_head).nonzero()[0], in_head.nonzero()[0]
+    of_head = view.head, numbers[head_places] - view.base.length, head_places
+    return described_in([(view.base, numbers[base_places], base_places), of_head], len(numbers))
 
 
 def _values_of(rows: Selection) -> _Values:

@@ -137,6 +137,14 @@ class BatchChanges:
         had = found.in_base | found.in_head
         return had if had.any() else None
 
+    def old_rows(self) -> list[tuple[Segment, Int64s, Int64s]]:
+        """The older versions: for base and head the segment, its rows, and the written rows that replace them."""
+        found = self._found
+        return [
+            (self._base, found.base_rows[found.in_base], found.in_base.nonzero()[0]),
+            (self._head, found.head_rows[found.in_head], found.in_head.nonzero()[0]),
+        ]
+
     def old_values(self, name: str, missing: Any) -> Array:
         """The values of a column before the write, for each written row; ``missing`` for a new row."""
         if name in self._known:

@@ -10,6 +10,7 @@ from bucketquery import (
     BucketQueryError,
     InfluencerQuery,
     InvalidQuery,
+    Kind,
     RecordQuery,
     ResultsIndex,
     UnknownJob,
@@ -18,6 +19,7 @@ from support.living import Step, delete, delete_job, perform, put_job, renormali
 from support.living_tables import BARE, CallRefused, Fed, assert_call_refused, assert_fed, line
 from support.semantics_tables import (
     JOB,
+    QUERIES,
     Refusal,
     assert_refusal,
     bucket,
@@ -795,6 +797,253 @@ def test_the_feed_has_the_changes_of_the_row(row: Fed) -> None:
     assert_fed(row)
 
 
+HOST_A: Mapping[str, Any] = {"partition_field_name": "host", "partition_field_value": "a"}
+HOST_B: Mapping[str, Any] = {**HOST_A, "partition_field_value": "b"}
+
+
+def anomaly(score: float, when: int = 0, **fields: Any) -> dict[str, Any]:
+    """A record with a score."""
+    return record(when, record_score=score, **fields)
+
+
+def filtered(
+    claim: str, writes: Sequence[Step], where: Mapping[str, Any], *expected: str, of: Kind = "record", **more: Any
+) -> Fed:
+    """A row about a feed with a filter."""
+    asked = {"where": where, **more.pop("asked", {})}
+    return fed("20.where-elsewhere", claim, writes, asked, *expected, of=of, **more)
+
+
+#: 40 records of two functions.
+MANY = upsert(*(anomaly(50, when, function=("mean", "rare")[when % 2]) for when in range(40)))
+#: One of them with another function, interim, so that it is stored apart from the others.
+OTHER_FUNCTION = upsert(anomaly(60, 2, function="count", is_interim=True))
+
+FILTERED = [
+    filtered(
+        "only the results of one host",
+        [upsert(anomaly(90, **HOST_A), anomaly(80, **HOST_B), anomaly(70))],
+        {"host": "a"},
+        "1 inserted entered: record 0 partition 'a', nothing -> 90",
+    ),
+    filtered(
+        "a function changes, the identity stays",
+        [upsert(anomaly(90, function="mean")), upsert(anomaly(90, function="rare"))],
+        {"function": "mean"},
+        "1 inserted entered: record 0, nothing -> 90",
+        "2 replaced left: record 0, 90 -> 90",
+    ),
+    filtered(
+        "a function changes to the one of the filter",
+        [upsert(anomaly(90, function="mean")), upsert(anomaly(90, function="rare"))],
+        {"function": "rare"},
+        "2 replaced entered: record 0, 90 -> 90",
+    ),
+    filtered(
+        "both functions are values of the filter",
+        [upsert(anomaly(90, function="mean")), upsert(anomaly(90, function="rare"))],
+        {"function": ["mean", "rare"]},
+        "2 replaced stayed: record 0, 90 -> 90",
+        since=1,
+    ),
+    filtered(
+        "neither function is",
+        [upsert(anomaly(90, function="mean")), upsert(anomaly(90, function="rare"))],
+        {"function": "max"},
+    ),
+    filtered(
+        "a function disappears",
+        [upsert(anomaly(90, function="mean")), upsert(anomaly(90))],
+        {"function": None},
+        "2 replaced entered: record 0, 90 -> 90",
+    ),
+    *(
+        filtered(
+            f"another {role} field has the same value",
+            [
+                upsert(anomaly(90, 0, **{f"{role}_field_name": "host", f"{role}_field_value": "a"})),
+                upsert(anomaly(90, 0, **{f"{role}_field_name": "user", f"{role}_field_value": "a"})),
+            ],
+            {"host": "a"},
+            f"1 inserted entered: record 0 {role} 'a', nothing -> 90",
+            f"2 replaced left: record 0 {role} 'a', 90 -> 90",
+        )
+        for role in ("by", "over", "partition")
+    ),
+    filtered(
+        "another field has the value, and the data field is missing from then on",
+        [
+            upsert(anomaly(90, by_field_name="host", by_field_value="a")),
+            upsert(anomaly(90, by_field_name="user", by_field_value="a")),
+        ],
+        {"host": None},
+        "2 replaced entered: record 0 by 'a', 90 -> 90",
+    ),
+    filtered(
+        "a name without a value is no data field",
+        [upsert(anomaly(90, by_field_name="host"))],
+        {"host": None},
+        "1 inserted entered: record 0, nothing -> 90",
+    ),
+    filtered(
+        "the name of a field, whatever its value",
+        [
+            upsert(anomaly(90, by_field_name="host", by_field_value="a")),
+            upsert(anomaly(90, by_field_name="user", by_field_value="a")),
+        ],
+        {"by_field_name": "user"},
+        "2 replaced entered: record 0 by 'a', 90 -> 90",
+    ),
+    filtered(
+        "a value of any field",
+        [upsert(anomaly(90, by_field_value="a"), anomaly(80, over_field_value="a"))],
+        {"by_field_value": "a"},
+        "1 inserted entered: record 0 by 'a', nothing -> 90",
+    ),
+    filtered(
+        "a value that is missing",
+        [upsert(anomaly(90, by_field_value=""), anomaly(80))],
+        {"by_field_value": None},
+        "1 inserted entered: record 0, nothing -> 80",
+    ),
+    filtered(
+        "a detector; a record without one has 0",
+        [upsert(anomaly(90), anomaly(80, detector_index=1))],
+        {"detector_index": [0, 2]},
+        "1 inserted entered: record 0, nothing -> 90",
+    ),
+    filtered(
+        "a detector that no record can have",
+        [upsert(anomaly(90))],
+        {"detector_index": 2**70},
+    ),
+    filtered("no value at all", [upsert(anomaly(90, function="mean"))], {"function": []}),
+    filtered(
+        "all fields of a filter must be met on one side",
+        [upsert(anomaly(90, function="mean", **HOST_A)), upsert(anomaly(90, function="rare", **HOST_A))],
+        {"function": "rare", "host": ["a", "b"]},
+        "2 replaced entered: record 0 partition 'a', 90 -> 90",
+    ),
+    filtered(
+        "a result is deleted",
+        [upsert(anomaly(90, **HOST_A), anomaly(80, **HOST_B)), delete(JOB, end=1)],
+        {"host": "b"},
+        "2 deleted left: record 0 partition 'b', 80 -> nothing",
+        since=1,
+    ),
+    filtered(
+        "a job is deleted",
+        [upsert(anomaly(90, function="mean"), anomaly(80, 1, function="rare")), delete_job()],
+        {"function": "rare"},
+        "2 deleted left: record 1, 80 -> nothing",
+        since=1,
+    ),
+    filtered(
+        "new scores: a result keeps what the filter reads, and crosses the threshold",
+        [
+            upsert(anomaly(70, function="mean"), anomaly(70, 1, function="rare")),
+            renormalize(records=[{"timestamp": when, "bucket_span": 3_600, "record_score": 80.0} for when in (0, 1)]),
+        ],
+        {"function": "rare"},
+        "2 renormalised entered: record 1, 70 -> 80",
+        asked={"record_score": 75},
+    ),
+    filtered(
+        "a score crosses the threshold when the function leaves the filter",
+        [upsert(anomaly(70, function="mean")), upsert(anomaly(80, function="rare")), upsert(anomaly(80))],
+        {"function": "mean"},
+        asked={"record_score": 75},
+    ),
+    filtered(
+        "an interim result becomes final with another function",
+        [upsert(anomaly(90, function="mean", is_interim=True)), upsert(anomaly(90, function="rare"))],
+        {"function": "mean"},
+        "1 inserted entered: record 0, nothing -> 90 interim",
+        "2 finalised left: record 0, 90 interim -> 90",
+    ),
+    filtered(
+        "only final results match",
+        [upsert(anomaly(90, function="rare", is_interim=True)), upsert(anomaly(90, function="rare"))],
+        {"function": "rare"},
+        "2 finalised entered: record 0, 90 interim -> 90",
+        asked={"exclude_interim": True},
+    ),
+    filtered(
+        "a result stored apart from the others has other keywords than they have",
+        [MANY, OTHER_FUNCTION],
+        {"function": "mean"},
+        "2 replaced left: record 2, 50 -> 60 interim",
+        since=1,
+    ),
+    filtered(
+        "it is replaced in turn",
+        [MANY, OTHER_FUNCTION, upsert(anomaly(70, 2, function="mean"), anomaly(70, 3, function="rare"))],
+        {"function": ["count", "rare"]},
+        "3 finalised left: record 2, 60 interim -> 70",
+        "3 replaced stayed: record 3, 50 -> 70",
+        since=2,
+    ),
+    filtered(
+        "it is deleted together with others",
+        [MANY, OTHER_FUNCTION, delete(JOB, start=1, end=4)],
+        {"function": ["count", "rare"]},
+        "3 deleted left: record 1, 50 -> nothing",
+        "3 deleted left: record 2, 60 interim -> nothing",
+        "3 deleted left: record 3, 50 -> nothing",
+        since=2,
+    ),
+    filtered(
+        "an index that keeps no documents",
+        [upsert(anomaly(90, function="mean", **HOST_A)), upsert(anomaly(90, function="rare", **HOST_A))],
+        {"function": "mean", "host": "a"},
+        "2 replaced left: record 0 partition 'a', 90 -> 90",
+        since=1,
+        settings=BARE,
+    ),
+    filtered(
+        "influencers of one host",
+        [upsert(influencer(0, "a", influencer_score=90), influencer(0, "b", influencer_score=80))],
+        {"host": "a"},
+        "1 inserted entered: influencer 0 host a, nothing -> 90",
+        of="influencer",
+    ),
+    filtered(
+        "influencers of a field, one of them deleted",
+        [upsert(influencer(0, "a", influencer_score=90), influencer(1, influencer_score=80)), delete(JOB, end=1)],
+        {"influencer_field_name": "host"},
+        "2 deleted left: influencer 0 host a, 90 -> nothing",
+        of="influencer",
+        since=1,
+    ),
+    filtered(
+        "influencers without a value of a data field",
+        [upsert(influencer(0, "a", influencer_score=90), influencer(1, influencer_score=80))],
+        {"host": None},
+        "1 inserted entered: influencer 1, nothing -> 80",
+        of="influencer",
+    ),
+]
+
+
+@each_row(FILTERED)
+def test_a_filter_judges_both_sides_of_a_change(row: Fed) -> None:
+    """The feed has exactly the lines of the row, in one call or in two, from the index and from a snapshot."""
+    index = ResultsIndex(**row.settings)
+    snapshots = []
+    for write in row.writes:
+        perform(index, write)
+        snapshots.append(index.snapshot())
+    query = QUERIES[row.of](**{"jobs": JOB, **(row.asked or {})})
+    assert row.since is not None
+    for results in (index, snapshots[-1]):
+        assert sorted(line(change) for change in results.changes(query, since=row.since)) == sorted(row.expected)
+    for middle in snapshots[row.since :]:
+        if JOB in index:
+            first = middle.changes(query, since=row.since)
+            parts = [*first, *index.changes(query, since=first.sequence)]
+            assert sorted(map(line, parts)) == sorted(row.expected)
+
+
 HELD = [upsert(scored(1)), upsert(scored(2))]
 RENEWED = [upsert(scored(1)), delete_job(), put_job("db")]
 
@@ -827,6 +1076,17 @@ REFUSED = [
     ),
     refused("a deleted job, listed", RENEWED, None, BucketQuery(jobs=JOB), unknown_job(JOB), rule="20.listing"),
     refused("the query is a dict", HELD, 0, {"jobs": JOB}, invalid("query", ""), rule="20.changes"),
+    *(
+        refused(
+            f"buckets with a filter, since {since}",
+            HELD,
+            since,
+            BucketQuery(jobs=JOB, where={"host": "a"}),
+            invalid("where", ""),
+            rule="20.where-elsewhere",
+        )
+        for since in (None, 0, 2)
+    ),
 ]
 
 

@@ -1,5 +1,6 @@
 """Change parts: the columns that each kind of write gives to the log, and what they keep in memory."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,19 @@ import pytest
 
 from bucketquery import BucketQuery, RecordQuery, ResultsIndex
 from bucketquery.jobs.change_columns import HAD, HAS, IS_INTERIM, RENORMALISED, WAS_INTERIM, ChangeColumns
-from bucketquery.jobs.change_parts import columns_of_entries, columns_of_table, constant, matter, parts_of_entries
+from bucketquery.jobs.change_parts import (
+    columns_of_entries,
+    columns_of_listing,
+    columns_of_table,
+    matter,
+    parts_of_entries,
+)
+from bucketquery.jobs.descriptions import DESCRIPTIVE, constant
 from bucketquery.model.schema import BUCKET
 from bucketquery.queries.queries import resolve
 from bucketquery.storage.packed_rows import layout_of
 from bucketquery.storage.segment import Segment
+from bucketquery.storage.selection import Selection
 from bucketquery.storage.table import Table
 from bucketquery.storage.table_changes import TableChanges
 from support.helpers import JOB, STEP, bucket, record, resize, rows, segment
@@ -151,6 +160,109 @@ def test_deleted_records_of_base_and_head() -> None:
     (part,) = parts_of(table_of(only_head, "record").all_deleted())
     keys = part.keys()
     assert (part.length, {key[4] for key in keys}) == (20, {"y"})
+
+
+def functions(part: ChangeColumns) -> dict[int, tuple[str | None, str | None]]:
+    """The function of each record before and after, by the record's place in time; "" if there was or is none."""
+    assert part.descriptions is not None
+    at, (distinct, before, after) = DESCRIPTIVE.index("function"), part.descriptions
+    assert len(set(distinct)) == len(distinct)
+    texts = [*(one[at] for one in distinct), ""]
+    return {
+        timestamp // STEP: (texts[old], texts[new])
+        for timestamp, old, new in zip(part.identity[0].tolist(), before.tolist(), after.tolist(), strict=True)
+    }
+
+
+def test_a_batch_of_one_description_copies_no_codes() -> None:
+    """New records, and records that replace others, have two codes for all of them if each side has one description."""
+    batch = segment_of([record(row, function="mean") for row in range(1_000)], "record")
+    table, changes = Table.empty(batch.schema).upsert(batch)
+    (part,) = parts_of(changes)
+    assert functions(part) == dict.fromkeys(range(1_000), ("", "mean"))
+    _, changes = table.upsert(segment_of([record(row, function="rare") for row in range(100, 900)], "record"))
+    (again,) = parts_of(changes)
+    assert functions(again) == dict.fromkeys(range(100, 900), ("mean", "rare"))
+    for one in (part, again):
+        assert one.descriptions is not None
+        assert (one.descriptions.before.strides, one.descriptions.after.strides) == ((0,), (0,))
+
+
+def test_replaced_records_have_the_descriptions_of_base_and_head() -> None:
+    """The old side comes from the place where the record was stored, whatever the dictionaries of both are."""
+    index = ResultsIndex()
+    index.upsert([record(row, function=("mean", "rare")[row % 2]) for row in range(40)])
+    index.upsert([record(3, function="count", is_interim=True), record(4, is_interim=True)])
+    table = table_of(index, "record")
+    assert table.head.length == 2
+    assert table.head.dictionary("function").tolist() != table.base.dictionary("function").tolist()
+    (part,) = parts_of(table.upsert(segment_of([record(row, function="max") for row in (2, 3, 4, 5, 99)], "record"))[1])
+    expected = {2: ("mean", "max"), 3: ("count", "max"), 4: (None, "max"), 5: ("rare", "max"), 99: ("", "max")}
+    assert functions(part) == expected
+    _, changes = table.upsert(segment_of([record(row, function="max") for row in (3, 4)], "record"))
+    (of_head,) = parts_of(changes)
+    assert functions(of_head) == {row: expected[row] for row in (3, 4)}
+
+
+def test_new_scores_keep_the_descriptions() -> None:
+    """New scores have no keywords beside the identity, so both sides have those of the stored record."""
+    index = ResultsIndex()
+    index.upsert([record(row, function=("mean", "rare")[row % 2], record_score=5.0) for row in range(40)])
+    index.upsert([record(3, function="count", record_score=5.0, is_interim=True)])
+    table = table_of(index, "record")
+    identity = {name: table.base.column(name)[2:5] for name in table.base.schema.identity}
+    scores = Segment(table.base.schema, 3, {**identity, "record_score": np.full(3, 7.0)}, {}, {}, {})
+    _, changes = table.rescore(scores)
+    for one in (changes, Selections(changes)):
+        (part,) = parts_of(one, renormalised=True)
+        assert functions(part) == {2: ("mean", "mean"), 3: ("count", "count"), 4: ("mean", "mean")}
+
+
+def test_records_in_any_form_have_the_same_descriptions() -> None:
+    """Batches and selections of the same changes have the same descriptions on both sides."""
+    index = ResultsIndex()
+    index.upsert([record(row, function=("mean", "rare")[row % 2]) for row in range(40)])
+    index.upsert([record(3, function="count", is_interim=True)])
+    table = table_of(index, "record")
+    _, changes = table.upsert(segment_of([record(row, function="max") for row in (2, 3, 99, 100)], "record"))
+    (part,) = parts_of(changes)
+    inserted, replaced = parts_of(Selections(changes))
+    assert functions(inserted) == {99: ("", "max"), 100: ("", "max")}
+    assert functions(inserted) | functions(replaced) == functions(part)
+    consecutive = Selections(changes)
+    consecutive.inserted = Selection.of(segment_of([record(row, function="max") for row in (99, 100)], "record"))
+    assert functions(parts_of(consecutive)[0]) == functions(inserted)
+    (deleted,) = parts_of(table.all_deleted())
+    assert functions(deleted) == {row: ("count" if row == 3 else ("mean", "rare")[row % 2], "") for row in range(40)}
+    (of_base,) = parts_of(table.delete(10 * STEP, 20 * STEP)[1])
+    assert functions(of_base) == {row: (("mean", "rare")[row % 2], "") for row in range(10, 20)}
+
+
+def test_detached_changes_have_only_their_own_descriptions() -> None:
+    """A few changes of a batch do not keep all of its descriptions in memory, nor in a pickle."""
+    batch = segment_of([record(row, function=f"f{row}") for row in range(300)], "record")
+    (part,) = parts_of(Table.empty(batch.schema).upsert(batch)[1])
+    some = part.take(slice(10, 12))
+    for own in (some.detach(), pickle.loads(pickle.dumps(some))):
+        assert functions(own) == functions(some) == {10: ("", "f10"), 11: ("", "f11")}
+        assert own.descriptions is not None
+        assert len(own.descriptions.distinct) == 2
+        assert own.ranges == ()
+
+
+def test_only_changes_of_records_have_descriptions() -> None:
+    """Other kinds have none; nor does a listing, which a search has filtered already."""
+    index = ResultsIndex()
+    index.upsert([*rows(0, 40), *(bucket(row, result_type="influencer") for row in range(40)), record(0)])
+    for kind in ("bucket", "influencer"):
+        table = table_of(index, kind)
+        deleted, inserted = (
+            parts_of(table.all_deleted()),
+            parts_of(Table.empty(table.base.schema).upsert(table.base)[1]),
+        )
+        assert [part.descriptions for part in (*deleted, *inserted)] == [None, None]
+    listed = columns_of_listing("web", Selection.of(table_of(index, "record").base), 1, 1)
+    assert (listed.length, listed.descriptions) == (1, None)
 
 
 def test_a_part_has_only_its_own_keywords() -> None:
