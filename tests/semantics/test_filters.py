@@ -844,8 +844,8 @@ FEEDS = [
             upsert(record(0, by_field_name="host", by_field_value="a")),
             upsert(record(0, by_field_name="user", by_field_value="a")),
         ],
-        "1 inserted entered: record 0 by a, nothing -> no score",
-        "2 replaced left: record 0 by a, no score -> no score",
+        "1 inserted entered: record 0 by 'a', nothing -> no score",
+        "2 replaced left: record 0 by 'a', no score -> no score",
         where={"host": "a"},
     ),
     fed(
@@ -865,8 +865,8 @@ FEEDS = [
     fed(
         "influencers",
         [upsert(influencer(0, "a", influencer_score=5), influencer(0, "b")), delete_job(JOB)],
-        "1 inserted entered: influencer 0 host=a, nothing -> 5",
-        "2 deleted left: influencer 0 host=a, 5 -> nothing",
+        "1 inserted entered: influencer 0 host a, nothing -> 5",
+        "2 deleted left: influencer 0 host a, 5 -> nothing",
         where={"host": "a"},
         of="influencer",
     ),
