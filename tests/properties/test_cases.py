@@ -75,6 +75,9 @@ WANTED_OF_A_KIND = {
     "ties in event.ingested": 10,
     "missing in event.ingested": 10,
     "repeated": 30,
+    "a filter that leaves some": 20,
+    "a filter that leaves none": 15,
+    "a filter of several fields": 40,
 }
 #: The fewest occurrences among all cases.
 WANTED = {
@@ -111,9 +114,9 @@ WANTED = {
 
 
 def test_seeded_cases_are_not_vacuous() -> None:
-    """Among 3,000 cases, each hard case occurs often enough."""
+    """Among 3,500 cases, each hard case occurs often enough."""
     seen: Counter[str] = Counter()
-    for table in seeded_tables("0", 3_000):
+    for table in seeded_tables("0", 3_500):
         _look_at_writes(table, seen)
         for case in table.cases:
             kind = kind_of(case.query)
@@ -222,6 +225,11 @@ def _look_at_page(table: Table, case: Case, seen: Counter[str]) -> None:
     seen[f"{kind}: a page past the end"] += 0 < len(results) <= query.from_
     seen[f"{kind}: size 0 with matches"] += query.size == 0 < len(results)
     seen["an older state, changed since"] += stored != table.states[case.written]
+    if query.where:
+        every = len(all_matches(documents, query.replace(where={})))
+        seen[f"{kind}: a filter that leaves some"] += 0 < len(results) < every
+        seen[f"{kind}: a filter that leaves none"] += len(results) == 0 < every
+        seen[f"{kind}: a filter of several fields"] += len(query.where) > 1
     score = SCORES[kind]
     if query.sort in {score, "probability"} and not (kind == "bucket" and query.sort == "probability"):
         values = [stored[kind, identity(result)].get(query.sort) for result in page]
@@ -579,6 +587,15 @@ FAULTS_OF_A_KIND: dict[str, Fault] = {
         _with_band(lambda low, high: 0.0 if low <= 0.0 and high > 100.0 else (low, high))
     ),
     "interim is never left out": _asked_as(lambda query: query.replace(exclude_interim=False)),
+    "the filter is forgotten": _asked_as(lambda query: query.replace(where={})),
+    "a filter has the first value of each field only": _asked_as(
+        lambda query: query.replace(where={name: values[:1] for name, values in query.where})
+    ),
+    "a filter forgets missing fields": _asked_as(
+        lambda query: query.replace(
+            where={name: [value for value in values if value is not None] for name, values in query.where}
+        )
+    ),
     "desc is forgotten": _asked_as(lambda query: query.replace(desc=False)),
     "ties ascend in both directions": _ties_ascend,
     "missing interim sorts as final": _ordered_as(_filled(is_interim=False)),

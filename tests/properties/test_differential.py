@@ -53,9 +53,9 @@ from support.strategies import (
     as_scores,
     commit_counts,
     fits,
-    has_band,
     histories,
     identity,
+    is_for_values_only,
     kind_of,
     results_in,
     unknown,
@@ -215,7 +215,7 @@ class IndexEngine:
         snapshot = self.snapshots[case.state]
         known = table.jobs(case.state).issuperset(case.query.jobs)
         way = self.rng.randrange(10)
-        if way == 0 and len(case.query.jobs) == 1 and not has_band(case.query):
+        if way == 0 and len(case.query.jobs) == 1 and not is_for_values_only(case.query):
             return outcome(call, snapshot, case.query)
         if way == 1 and known:
             look_closely(table, case, snapshot)
@@ -250,7 +250,7 @@ def search(results: ResultsIndex | Snapshot, query: Query) -> dict[str, Any]:
 
 
 def call(snapshot: Snapshot, query: Query) -> dict[str, Any]:
-    """The response body to a query that is asked with the keywords of the API's client, which take no band."""
+    """The response body to a query that is asked with the keywords of the API's client: no band, no filter."""
     shared: dict[str, Any] = {
         "job_id": query.jobs[0],
         "exclude_interim": query.exclude_interim,

@@ -88,7 +88,7 @@ def filter_histories(seed: str, cases: int) -> Iterator[FilterHistory]:
 def filter_history(seed: str) -> FilterHistory:
     """A large write, then small ones of every sort: new, rewritten and late results, deletions, new scores."""
     rng = Random(seed)
-    jobs = [f"job-{number}" for number in range(rng.choice((1, 1, 2, 5, 20, 40)))]
+    jobs = [f"job-{number}" for number in range(rng.choice((1, 2, 2, 5, 30, 40)))]
     maker = _Maker(rng, jobs, instants=rng.choice((2, 10, 60)))
     steps = [upsert(*(maker.document() for _ in range(rng.choice((3, 40, 150, 400)))))]
     stored, known = after({}, {}, steps[0])

@@ -147,9 +147,9 @@ def results_in(batch: Iterable[Document]) -> Iterable[Document]:
             yield {**record, **taken, "result_type": "record"}
 
 
-def has_band(query: Query) -> bool:
-    """Whether a query has a band of scores, which only a query value can have."""
-    return isinstance(getattr(query, SCORES[kind_of(query)]), tuple)
+def is_for_values_only(query: Query) -> bool:
+    """Whether a query has a band of scores or a filter, which only a query value can have."""
+    return bool(query.where) or isinstance(getattr(query, SCORES[kind_of(query)]), tuple)
 
 
 def kind_of(query: Query) -> Kind:

@@ -32,6 +32,7 @@ DEFAULTS: dict[Kind, dict[str, Any]] = {
         "from_": 0,
         "size": 100,
         "timestamp": None,
+        "where": (),
     },
     **{
         kind: {
@@ -44,6 +45,7 @@ DEFAULTS: dict[Kind, dict[str, Any]] = {
             "desc": True,
             "from_": 0,
             "size": 100,
+            "where": (),
         }
         for kind, score in ((RecordQuery, "record_score"), (InfluencerQuery, "influencer_score"))
     },
@@ -99,6 +101,7 @@ def test_a_query_stores_its_parameters(kind: Kind) -> None:
         "desc": not DEFAULTS[kind]["desc"],
         "from_": 10**30,
         "size": 7,
+        "where": (("host.name", ("a", "b")),),
     }
     if kind is BucketQuery:
         given["expand"] = True
@@ -203,6 +206,7 @@ BAD: list[tuple[str, Any]] = [
     ("desc", None),
     ("from_", -1),
     ("size", 1.0),
+    ("where", "host.name"),
     *((score, "75") for score in SCORES.values()),
 ]
 
@@ -219,6 +223,19 @@ def test_a_bad_parameter_is_named(kind: Kind, name: str, value: Any) -> None:
     assert caught.value.value is value
 
 
+@each_kind
+def test_equal_filters_make_equal_queries(kind: Kind) -> None:
+    """The attribute is one form of the filter, which copies and pickles hand in again."""
+    query = make(kind, where={"user": ["b", None, "a"], "host.name": "a"})
+    same = make(kind, where={"host.name": {"a"}, "user": ("a", "b", "b", None)})
+    assert query.where == (("host.name", ("a",)), ("user", ("a", "b", None)))
+    assert (query, hash(query)) == (same, hash(same))
+    assert query != make(kind, where={"user": ["b", "a"], "host.name": "a"})
+    assert query != make(kind)
+    assert pickle.loads(pickle.dumps(query)) == query == query.replace(size=3).replace(size=100)
+    assert query.replace(where=None) == make(kind)
+
+
 # ---- lookups
 
 BESIDE: list[tuple[str, Any, str]] = [
@@ -229,6 +246,7 @@ BESIDE: list[tuple[str, Any, str]] = [
     ("anomaly_score", math.nan, "anomaly_score"),
     ("from_", 1, "from, size"),
     ("size", 99, "from, size"),
+    ("where", {"host.name": "a"}, "where"),
 ]
 
 
