@@ -41,8 +41,6 @@ ABSENT = {
     "InfluencerQuery.where",
     "RecordQuery.__init__.where",
     "RecordQuery.where",
-    # Arrow
-    "_Reads.arrow",
 }
 
 #: The annotations that differ from the contract's: its path there, our annotation, and the reason.
@@ -62,6 +60,7 @@ ANNOTATIONS = {
     "InfluencerQuery.__init__.influencer_score": ("float | tuple[float, float]", "a pair is a band"),
     "_Page.column": ("Array", "the same type under a name"),
     "_Reads.jobs.pattern": ("str | Iterable[str]", "the same tokens as in the `jobs` of a query"),
+    "_Reads.arrow.query": ("AnyQuery", "the same three query classes under a name"),
     "_Reads.changes.query": ("AnyQuery | None", "the same three query classes under a name"),
     "_Reads.pages.query": ("AnyQuery", "the same three query classes under a name"),
     "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),
@@ -96,6 +95,10 @@ OURS = {
             "threshold_counts.thresholds",
             "threshold_counts.now",
         )
+    },
+    **{
+        f"{reader}.arrow.dictionaries": "text by default; codes take less time and memory"
+        for reader in ("ResultsIndex", "Snapshot")
     },
     "RecordQuery.replace": "every query class has the methods of BucketQuery",
     "RecordQuery.replace.changes": "the parameter of replace",
