@@ -85,6 +85,11 @@ class Field:
         return None if self.optional else _DEFAULTS.get(self.type, ())
 
     @property
+    def may_have_mask(self) -> bool:
+        """Whether a missing value is stored as its default, so that only a mask tells that it is missing."""
+        return not self.required and self.type in (Type.INTEGER, Type.BOOLEAN)
+
+    @property
     def key(self) -> str:
         """The key of a document that has the field."""
         return self.name.partition(".")[0]

@@ -142,7 +142,7 @@ class JobRows:
 
     @once
     def copies(self) -> Selection:
-        """Copies of the rows, without masks."""
+        """Copies of the rows."""
         return Selection.of(copy_rows(self.schema, self.places))
 
     @once
@@ -220,7 +220,7 @@ class JobRows:
         return self._source.column(name)
 
     def missing(self, name: str) -> Bools | None:
-        """Which rows miss a double or a keyword, the values that a page may leave out; None if no row does."""
+        """Which rows miss a column's field; None if no row does."""
         if not self._is_concatenated:
             return self._source.missing(name)
         lacking = [rows.missing(name) for rows, _ in self._groups]

@@ -88,9 +88,7 @@ class Layout:
             at += dtypes[name].itemsize
         self.interim_at = self._places["is_interim"][1]
         # A missing double is NaN, so it needs no bit.
-        masked = [
-            field.name for field in schema.columns if not field.required and field.type in (Type.INTEGER, Type.BOOLEAN)
-        ]
+        masked = [field.name for field in schema.columns if field.may_have_mask]
         self.bits = {name: 1 << bit for bit, name in enumerate(masked)}
 
     def column(self, data: bytes | bytearray, name: str) -> Array:

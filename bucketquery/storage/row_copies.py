@@ -1,14 +1,14 @@
 """Row copies: single rows of many tables, found by identity, as one new segment; for a page of many jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from bucketquery.model.schema import Array, Int64s, Objects, Schema, Type
+from bucketquery.model.schema import Array, Bools, Int64s, Objects, Schema, Type
 from bucketquery.storage.comparison import find_rows
 from bucketquery.storage.keywords import MISSING, encode_columns, encode_keywords
-from bucketquery.storage.packed_rows import Layout, layout_of
+from bucketquery.storage.packed_rows import Layout, PackedColumns, layout_of
 from bucketquery.storage.packed_segment import PackedSegment
 from bucketquery.storage.segment import Segment
 from bucketquery.storage.sparse_lists import lists_of_rows, row_lists
@@ -98,24 +98,46 @@ def _code_of(segment: Segment, name: str, keyword: str | None) -> int:
 def copy_rows(schema: Schema, places: Sequence[tuple[Segment, int]]) -> Segment:
     """A segment with copies of single rows, in the order of ``places``. It can only be read.
 
-    Its rows may be out of identity order, and it has no masks, as in `Selection.detach`.
+    Its rows may be out of identity order, as in `Selection.detach`.
 
     Args:
         schema: the kind of all the segments.
         places: the segment and the row number of each row to copy.
     """
     layout = layout_of(schema)
-    columns, dictionaries = _copy_columns(schema, places) if layout is None else (_copy_records(layout, places), {})
+    masks: Mapping[str, Bools]
+    if layout is None:
+        columns, dictionaries = _copy_columns(schema, places)
+        masks = _copy_masks(schema, places)
+    else:
+        (columns, masks), dictionaries = _copy_records(layout, places), {}
     # Most pages have no lists at all.
     has_lists = any(segment.lists for segment, _ in places)
     lists = lists_of_rows([row_lists(segment.lists, row) for segment, row in places]) if has_lists else {}
-    return Segment(schema, len(places), columns, {}, dictionaries, lists)
+    return Segment(schema, len(places), columns, masks, dictionaries, lists)
 
 
-def _copy_records(layout: Layout, places: Sequence[tuple[Segment, int]]) -> dict[str, Array]:
-    """The columns of single rows. They are copied as records, since most of their segments are packed."""
+def _copy_records(
+    layout: Layout, places: Sequence[tuple[Segment, int]]
+) -> tuple[dict[str, Array], Mapping[str, Bools]]:
+    """The columns of single rows, and the masks of those in which any row misses the field.
+
+    They are copied as records, since most of their segments are packed.
+    """
     records = b"".join([segment.record(layout, row) for segment, row in places])
-    return {name: layout.column(records, name).copy() for name in layout.names}
+    columns = {name: layout.column(records, name).copy() for name in layout.names}
+    return columns, PackedColumns(layout, records).masks(layout.missing_in(records))
+
+
+def _copy_masks(schema: Schema, places: Sequence[tuple[Segment, int]]) -> dict[str, Bools]:
+    """The masks of the columns that have one in any of the segments."""
+    masks: dict[str, Bools] = {}
+    for field in schema.columns:
+        name = field.name
+        if field.may_have_mask and any(name in segment.present for segment, _ in places):
+            each = ((segment.present.get(name), row) for segment, row in places)
+            masks[name] = np.array([mask is None or mask.item(row) for mask, row in each], dtype=np.bool_)
+    return masks
 
 
 def _copy_columns(schema: Schema, places: Sequence[tuple[Segment, int]]) -> tuple[dict[str, Array], dict[str, Objects]]:

@@ -282,8 +282,15 @@ class Selection:
         columns = {field.name: self.column(field.name).copy() for field in schema.columns}
         columns, dictionaries = encode_columns(schema, columns)
         lists = not_empty({field.name: self._sparse(field.name) for field in schema.lists})
-        # No masks: these rows are only shown, and a missing integer or boolean shows as its default.
-        return Segment(schema, len(self), columns, {}, dictionaries, lists)
+        return Segment(schema, len(self), columns, self._masks(), dictionaries, lists)
+
+    def _masks(self) -> dict[str, Bools]:
+        """For each column in which a row misses an integer or a boolean: which rows have one."""
+        masks: dict[str, Bools] = {}
+        for field in self.schema.columns:
+            if field.may_have_mask and (missing := self.missing(field.name)) is not None and missing.any():
+                masks[field.name] = ~missing
+        return masks
 
 
 def _reversed(rows: SomeRows) -> SomeRows:

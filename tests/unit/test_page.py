@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bucketquery import Bucket, BucketInfluencer, BucketPage, BucketQuery, InvalidDocument, InvalidQuery, ResultsIndex
+from bucketquery import (
+    Bucket,
+    BucketInfluencer,
+    BucketPage,
+    BucketQuery,
+    InvalidDocument,
+    InvalidQuery,
+    Kind,
+    RecordQuery,
+    ResultsIndex,
+)
+from bucketquery.answers.page import Page
 from bucketquery.storage.selection import Selection
 from support.helpers import (
     JOB,
@@ -227,6 +238,37 @@ def test_a_pickled_page_has_only_its_own_rows(page: BucketPage) -> None:
             assert found.column(name).dtype == page.column(name).dtype
         assert found._rows.view.base.length == len(page)
         assert repr(pickle.loads(pickle.dumps(found))) == repr(page)
+
+
+@pytest.mark.parametrize("jobs", [["web"], ["web", "db"], ["web", "db", "app"]])
+@pytest.mark.parametrize("kind", ["bucket", "record"])
+def test_a_pickled_page_knows_which_values_are_missing(kind: Kind, jobs: list[str]) -> None:
+    """Its order of rows by any field is that of the page, also by integers and booleans that some results miss."""
+    optional = {"event_count": 0, "processing_time_ms": 0, "detector_index": 0, "is_interim": False, "function": "a"}
+    index = ResultsIndex()
+    for first in (0, 3):
+        given = [
+            {name: value for bit, (name, value) in enumerate(optional.items()) if (first + row) >> bit & 1}
+            for row in range(32)
+        ]
+        own = ({"job_id": job_id, "result_type": kind, "record_score": 1.0, "anomaly_score": 1.0} for job_id in jobs)
+        index.upsert([bucket(2 * row + first, **fields, **each) for each in own for row, fields in enumerate(given)])
+    query = {"bucket": BucketQuery, "record": RecordQuery}[kind](jobs=jobs)
+    pages: list[Page[Any]] = [
+        index.search(query.replace(sort=sort, desc=desc, from_=from_, size=size))
+        for sort in ("timestamp", "event_count" if kind == "bucket" else "detector_index", "is_interim")
+        for desc in (False, True)
+        for from_, size in ((0, 5), (7, 100), (0, 0))
+    ]
+    for page in pages:
+        found = pickle.loads(pickle.dumps(page))
+        for name in (field.name for field in page._schema.columns):
+            before, after = page._rows.missing(name), found._rows.missing(name)
+            none = np.zeros(len(page), dtype=np.bool_)
+            assert (none if after is None else after).tolist() == (none if before is None else before).tolist(), name
+        assert found.cursor == page.cursor
+        assert found.keys() == page.keys()
+        assert repr(found.to_dict()) == repr(page.to_dict())
 
 
 def test_a_pickled_page_does_not_grow_with_the_index() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bucketquery import ResultsIndex
-from bucketquery.model.schema import BUCKET, RECORD
+from bucketquery.model.schema import BUCKET, RECORD, Schema
 from bucketquery.storage.packed_rows import PackedColumns
 from bucketquery.storage.row_copies import copy_rows, find_all, find_row, segment_row
 from bucketquery.storage.segment import Segment
@@ -109,3 +109,19 @@ def test_no_places_make_an_empty_segment() -> None:
     for schema in (BUCKET, RECORD):
         found = copy_rows(schema, [])
         assert (found.length, found.schema) == (0, schema)
+
+
+@pytest.mark.parametrize("packed_rows", [0, 64])
+@pytest.mark.parametrize("schema", [BUCKET, RECORD])
+def test_a_copy_misses_what_its_row_misses(schema: Schema, packed_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An integer or a boolean is missing, not 0 or False; a column in which no row misses one has no mask."""
+    resize(monkeypatch, packed_rows=packed_rows)
+    make = bucket if schema is BUCKET else record
+    of = table([make(0), make(1, event_count=0), make(2, is_interim=False)], [make(0, is_interim=True)], schema=schema)
+    for chosen in ([0, 1, 2], [2, 0], [1]):
+        places = [segment_row(of, row) for row in chosen]
+        copied = copy_rows(schema, places)
+        for name in (field.name for field in schema.columns if field.may_have_mask):
+            assert copied.mask(name).tolist() == [segment.mask(name).item(row) for segment, row in places], name
+    whole = copy_rows(schema, [segment_row(of, 0)])
+    assert "timestamp" not in whole.present
