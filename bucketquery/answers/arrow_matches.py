@@ -7,8 +7,8 @@ from typing import Final, NamedTuple, NoReturn
 from bucketquery.answers.arrow import Fields, array_capsules, require_arrow, schema_capsule, stream_capsule
 from bucketquery.answers.arrow_rows import (
     BATCH_ROWS,
-    Batch,
     Part,
+    Parts,
     batches_of,
     fields_of,
     length_of,
@@ -127,18 +127,18 @@ _fill: Final = filler(ArrowMatches, "_dictionaries", "_found", "_has_documents",
 class ArrowBatch(Immutable):
     """Some consecutive matches, for libraries that read Arrow: as a record batch, or as a stream of one batch."""
 
-    __slots__ = ("_batch", "_fields", "_has_documents", "_schema")
+    __slots__ = ("_fields", "_has_documents", "_parts", "_schema")
 
-    _batch: Batch
     _fields: Fields
     _has_documents: bool
+    _parts: Parts
     _schema: Schema
 
-    def __init__(self, batch: Batch, schema: Schema, fields: Fields, *, has_documents: bool) -> None:
-        _fill_batch(self, batch, fields, has_documents, schema)
+    def __init__(self, parts: Parts, schema: Schema, fields: Fields, *, has_documents: bool) -> None:
+        _fill_batch(self, fields, has_documents, parts, schema)
 
     def __len__(self) -> int:
-        return length_of(self._batch)
+        return length_of(self._parts)
 
     def __arrow_c_schema__(self) -> object:
         """The schema as a capsule."""
@@ -146,11 +146,11 @@ class ArrowBatch(Immutable):
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
         """The schema and the batch as capsules. Another schema is not made."""
-        return array_capsules(self._fields, table_of(self._batch, self._schema, has_documents=self._has_documents))
+        return array_capsules(self._fields, table_of(self._parts, self._schema, has_documents=self._has_documents))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The batch as the capsule of a stream. Another schema is not made."""
-        table = table_of(self._batch, self._schema, has_documents=self._has_documents)
+        table = table_of(self._parts, self._schema, has_documents=self._has_documents)
         return stream_capsule(self._fields, [table])
 
     def __repr__(self) -> str:
@@ -160,7 +160,7 @@ class ArrowBatch(Immutable):
         raise TypeError("an ArrowBatch cannot be pickled; pickle the batch of the library that reads it")
 
 
-_fill_batch: Final = filler(ArrowBatch, "_batch", "_fields", "_has_documents", "_schema")
+_fill_batch: Final = filler(ArrowBatch, "_fields", "_has_documents", "_parts", "_schema")
 
 
 def matches_of(job: Job, resolved: ResolvedQuery, sequence: int, shortcuts: Shortcuts, **kept: bool) -> ArrowMatches:

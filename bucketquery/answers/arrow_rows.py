@@ -85,12 +85,12 @@ class Part(NamedTuple):
 
 
 #: The rows of one batch, part by part.
-Batch = Sequence[Part]
+Parts = Sequence[Part]
 
 
-def length_of(batch: Batch) -> int:
+def length_of(parts: Parts) -> int:
     """The number of rows of a batch."""
-    return sum(len(part.rows) for part in batch)
+    return sum(len(part.rows) for part in parts)
 
 
 @cache
@@ -132,7 +132,7 @@ def parts_of(rows: AnyRows, job_id: str | Sequence[str], most: int = BATCH_ROWS)
         yield Part(some, job_id[first : first + most])
 
 
-def batches_of(parts: Iterable[Part], most: int = BATCH_ROWS, small: int = _SMALL) -> Iterator[Batch]:
+def batches_of(parts: Iterable[Part], most: int = BATCH_ROWS, small: int = _SMALL) -> Iterator[Parts]:
     """Parts as batches: consecutive small ones together, each other one alone.
 
     Args:
@@ -156,11 +156,11 @@ def batches_of(parts: Iterable[Part], most: int = BATCH_ROWS, small: int = _SMAL
         yield gathered
 
 
-def table_of(batch: Batch, schema: Schema, *, has_documents: bool) -> Structs:
+def table_of(parts: Parts, schema: Schema, *, has_documents: bool) -> Structs:
     """The rows of a batch, with the columns of `fields_of`."""
-    length = length_of(batch)
+    length = length_of(parts)
     fields = _stored(schema, has_documents=has_documents)
-    return Structs(length, (_jobs(batch), *[_READERS[field.type](batch, field.name) for field in fields]))
+    return Structs(length, (_jobs(parts), *[_READERS[field.type](parts, field.name) for field in fields]))
 
 
 def rows_capsule(parts: Iterable[Part], schema: Schema, fields: Fields, *, has_documents: bool) -> object:
@@ -169,77 +169,77 @@ def rows_capsule(parts: Iterable[Part], schema: Schema, fields: Fields, *, has_d
     return stream_capsule(fields, tables)
 
 
-def _jobs(batch: Batch) -> Texts:
-    jobs = {part.job_id for part in batch if isinstance(part.job_id, str)}
-    if len(jobs) == 1 and all(isinstance(part.job_id, str) for part in batch):
-        length = length_of(batch)
+def _jobs(parts: Parts) -> Texts:
+    jobs = {part.job_id for part in parts if isinstance(part.job_id, str)}
+    if len(jobs) == 1 and all(isinstance(part.job_id, str) for part in parts):
+        length = length_of(parts)
         return Texts(np.zeros(length, dtype=np.int32), np.array([*jobs], dtype=np.object_))
-    return Texts(*encode_keywords([job for part in batch for job in islice(each_of(part.job_id), len(part.rows))]))
+    return Texts(*encode_keywords([job for part in parts for job in islice(each_of(part.job_id), len(part.rows))]))
 
 
 def _joined(arrays: Sequence[Array]) -> Array:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
-def _numbers(batch: Batch, name: str) -> Plain:
-    lacking = [part.rows.missing(name) for part in batch]
+def _numbers(parts: Parts, name: str) -> Plain:
+    lacking = [part.rows.missing(name) for part in parts]
     missing: Bools | None = None
     if any(some is not None for some in lacking):
-        each = zip(batch, lacking, strict=True)
+        each = zip(parts, lacking, strict=True)
         missing = _joined([np.zeros(len(part.rows), dtype=np.bool_) if some is None else some for part, some in each])
-    return Plain(_joined([part.rows.column(name) for part in batch]), missing)
+    return Plain(_joined([part.rows.column(name) for part in parts]), missing)
 
 
-def _keywords(batch: Batch, name: str) -> Texts:
-    rows = batch[0].rows
-    if len(batch) == 1 and isinstance(rows, Selection):
+def _keywords(parts: Parts, name: str) -> Texts:
+    rows = parts[0].rows
+    if len(parts) == 1 and isinstance(rows, Selection):
         return Texts(*rows.codes(name))
-    return texts_of([keyword for part in batch for keyword in part.rows.column(name).tolist()])
+    return texts_of([keyword for part in parts for keyword in part.rows.column(name).tolist()])
 
 
-def _instants(batch: Batch, name: str) -> Plain:
-    if not _may_have(batch, name):
-        length = length_of(batch)
+def _instants(parts: Parts, name: str) -> Plain:
+    if not _may_have(parts, name):
+        length = length_of(parts)
         return Plain(np.zeros(length, dtype=np.int64), np.ones(length, dtype=np.bool_))
-    found = [part.rows.instants(name) for part in batch]
+    found = [part.rows.instants(name) for part in parts]
     return Plain(_joined([instants for instants, _ in found]), ~_joined([present for _, present in found]))
 
 
-def _may_have(batch: Batch, name: str) -> bool:
+def _may_have(parts: Parts, name: str) -> bool:
     """Whether any row may have a list. Most batches have none, and then no list is read."""
-    return any(part.rows.may_have(name) for part in batch)
+    return any(part.rows.may_have(name) for part in parts)
 
 
-def _lists(batch: Batch, name: str) -> list[Any]:
+def _lists(parts: Parts, name: str) -> list[Any]:
     """The list of each row; () if it has none."""
-    return [value for part in batch for value in part.rows.lists(name)]
+    return [value for part in parts for value in part.rows.lists(name)]
 
 
-def _extra_fields(batch: Batch, name: str) -> Texts:
-    if not _may_have(batch, name):
-        return Texts(np.full(length_of(batch), MISSING, dtype=np.int32), NO_KEYWORDS)
-    return texts_of([text or None for text in _lists(batch, name)])
+def _extra_fields(parts: Parts, name: str) -> Texts:
+    if not _may_have(parts, name):
+        return Texts(np.full(length_of(parts), MISSING, dtype=np.int32), NO_KEYWORDS)
+    return texts_of([text or None for text in _lists(parts, name)])
 
 
-def _events(batch: Batch, name: str) -> Lists:
-    lengths, lists = _lengths(batch, name)
+def _events(parts: Parts, name: str) -> Lists:
+    lengths, lists = _lengths(parts, name)
     return Lists(lengths, texts_of([*chain.from_iterable(lists)]))
 
 
-def _lengths(batch: Batch, name: str) -> tuple[Int64s, list[Any]]:
+def _lengths(parts: Parts, name: str) -> tuple[Int64s, list[Any]]:
     """The length of the list of each row, and the lists; no lists if no row has any."""
-    if not _may_have(batch, name):
-        return np.zeros(length_of(batch), dtype=np.int64), []
-    lists = _lists(batch, name)
+    if not _may_have(parts, name):
+        return np.zeros(length_of(parts), dtype=np.int64), []
+    lists = _lists(parts, name)
     return np.fromiter(map(len, lists), dtype=np.int64, count=len(lists)), lists
 
 
-def _influencers(batch: Batch, name: str) -> Lists:
-    lengths, lists = _lengths(batch, name)
+def _influencers(parts: Parts, name: str) -> Lists:
+    lengths, lists = _lengths(parts, name)
     rows: list[tuple[Any, ...]] = []
     if lists:
         stored = iter(lists)
-        for part in batch:
+        for part in parts:
             timestamps, spans = (part.rows.column(key).tolist() for key in ("timestamp", "bucket_span"))
             for own in zip(each_of(part.job_id), timestamps, spans, islice(stored, len(timestamps)), strict=False):
                 rows += [_influencer(*own[:3], each) for each in own[3]]
@@ -267,7 +267,7 @@ def instants_of(instants: Sequence[int | None]) -> Plain:
     return Plain(np.array([instant or 0 for instant in instants], dtype=np.int64), missing)
 
 
-_READERS: Final[Mapping[Type, Callable[[Batch, str], Data]]] = MappingProxyType(
+_READERS: Final[Mapping[Type, Callable[[Parts, str], Data]]] = MappingProxyType(
     {
         **dict.fromkeys((Type.TIMESTAMP, Type.INTEGER, Type.DOUBLE, Type.BOOLEAN), _numbers),
         Type.KEYWORD: _keywords,
