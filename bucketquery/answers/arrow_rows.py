@@ -30,7 +30,7 @@ from bucketquery.answers.arrow import (
 )
 from bucketquery.answers.common import each_of
 from bucketquery.model.schema import EVENT_INGESTED, Array, Bools, Field, Int64s, Schema, Type
-from bucketquery.results.stored_influencer import SHOWN_FIELDS, DifferingInfluencer, StoredInfluencer
+from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 from bucketquery.search.job_rows import AnyRows
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, encode_keywords
 from bucketquery.storage.selection import Selection
@@ -236,14 +236,14 @@ def _lengths(parts: Parts, name: str) -> tuple[Int64s, list[Any]]:
 
 def _influencers(parts: Parts, name: str) -> Lists:
     lengths, lists = _lengths(parts, name)
-    rows: list[tuple[Any, ...]] = []
-    if lists:
-        stored = iter(lists)
-        for part in parts:
-            timestamps, spans = (part.rows.column(key).tolist() for key in ("timestamp", "bucket_span"))
-            for own in zip(each_of(part.job_id), timestamps, spans, islice(stored, len(timestamps)), strict=False):
-                rows += [_influencer(*own[:3], each) for each in own[3]]
-    columns = zip(*rows, strict=True) if rows else ((),) * len(SHOWN_FIELDS)
+    if not any(lists):
+        return Lists(lengths, Structs(0, ()))
+    stored, rows = iter(lists), []
+    for part in parts:
+        timestamps, spans = (part.rows.column(key).tolist() for key in ("timestamp", "bucket_span"))
+        owners = zip(each_of(part.job_id), timestamps, spans, islice(stored, len(timestamps)), strict=False)
+        rows += [_influencer(job_id, at, span, each) for job_id, at, span, some in owners for each in some]
+    columns = zip(*rows, strict=True)
     fields = [_FROM_VALUES[of]([*values]) for of, values in zip(_NESTED.values(), columns, strict=True)]
     return Lists(lengths, Structs(len(rows), tuple(fields)))
 
