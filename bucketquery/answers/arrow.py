@@ -50,7 +50,7 @@ class Texts(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """Lists: the length of each, and the items of all, one list after the other; items that no list has are not read."""
+    """Lists: the length of each, and the items of all, one list after the other. Without items they are not read."""
 
     lengths: Array
     items: "Data"
