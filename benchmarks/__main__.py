@@ -23,6 +23,7 @@ PARTS: Final = (
     "answers",
     "writes",
     "living",
+    "arrow",
     "pauses",
     "memory",
     "many-jobs",
@@ -63,6 +64,7 @@ def _measure(run: Run, parts: Sequence[str], sizes: Sequence[int], jobs: int) ->
         "answers": run.answers,
         "writes": run.writes,
         "living": run.living,
+        "arrow": run.arrow,
         "pauses": run.pauses,
         "memory": run.memory,
     }

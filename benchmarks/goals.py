@@ -438,6 +438,19 @@ def _deepest(measured: Measured) -> Verdict:
     return _verdict("a page by cursor, by time, read out", "within 2x of the first page, at any depth", results)
 
 
+def _arrow(measured: Measured) -> list[Verdict]:
+    pages = {
+        name: (f"{row['stream'] / 1e3:.2f} ms", row["stream"] < 400)
+        for name, row in measured.part("arrow pages").items()
+        if name == "a page of 100 buckets"
+    }
+    tables = {name: f"{row['arrow']:.0f} ms" for name, row in measured.part("arrow tables").items() if "arrow" in row}
+    return [
+        _verdict("a page of 100 buckets as Arrow", "under 0.4 ms", pages),
+        Verdict("every bucket as a table of another library", "stated", _listed(tables) or "not measured", None),
+    ]
+
+
 def _weights(measured: Measured) -> list[Verdict]:
     results = {}
     for name, row in measured.part("weights").items():
@@ -466,6 +479,7 @@ GOALS: Final[Sequence[Callable[[Measured], list[Verdict]]]] = (
     _across,
     _summaries,
     _living,
+    _arrow,
     _weights,
 )
 """The functions that judge the goals, in the order of the report."""

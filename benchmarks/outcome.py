@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from benchmarks.timing import Table
 
-_PACKAGES: Final = ("numpy", "sortedcontainers", "duckdb", "polars", "pandas", "pyarrow", "orjson")
+_PACKAGES: Final = ("numpy", "sortedcontainers", "duckdb", "polars", "pandas", "pyarrow", "nanoarrow", "orjson")
 _CPU: Final = Path("/proc/cpuinfo")
 
 Results = Mapping[tuple[str, int], Table]
@@ -29,7 +29,7 @@ _RENAMED: Final = {
 _USUAL: Final = 1_000_000
 _IN_SHORT: Final = ("questions live", "requests", "appending", "replacing", "highest", "rescoring", "loading")
 _LIVING: Final = ("log, single writes", "log, batches", "changes", "cursors", "deletes")
-_OF_ONE_JOB: Final = (*_IN_SHORT, *_LIVING, "pauses", "weights")
+_OF_ONE_JOB: Final = (*_IN_SHORT, *_LIVING, "arrow tables", "arrow pages", "pauses", "weights")
 
 
 class Place(NamedTuple):

@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, Final
 
 from benchmarks import (
     across,
+    arrow_out,
     deletes,
     feed,
     job_sets,
@@ -32,6 +34,9 @@ from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
 from benchmarks.workloads import bucket_columns
 from bucketquery import BucketQuery, BucketQueryError, ResultsIndex
+
+#: The measures of the part `arrow`: the name of each table, its title, its unit, and a function of size and effort.
+ARROW: Final[Sequence[tuple[str, str, str, Callable[[int, Effort], Figures]]]] = (*arrow_out.MEASURES,)
 
 #: At larger sizes only *live* and *fragmented* buckets are measured. The other sets do not show growth.
 _ALL_BUCKET_SETS: Final = 1_000_000
@@ -146,6 +151,14 @@ class Run:
         }
         for part, (title, unit, measure) in tables.items():
             self.put(part, size, title, unit, measure)
+
+    def arrow(self, size: int) -> None:
+        """Measure results as tables of other libraries; nothing, with a note, if the index lacks Arrow."""
+        if not hasattr(ResultsIndex, "arrow") or not find_spec("nanoarrow"):
+            self._notes.append("left out, since this commit or this machine lacks it: Arrow")
+            return
+        for part, title, unit, measure in ARROW:
+            self.put(part, size, title, unit, partial(measure, size, self.effort))
 
     def pauses(self, size: int) -> None:
         """Measure the longest pauses of writes, and of a reader beside a writer."""

@@ -39,6 +39,9 @@ class OneCommit(Protocol):
     def _scan(self, query: AnyQuery, now: Instant | None) -> Iterator[Any]:
         """Every match of a query in order."""
 
+    def _arrow(self, query: AnyQuery, now: Instant | None, *, dictionaries: bool) -> Any:
+        """Every match of a query, for libraries that read Arrow."""
+
     def _score_counts(self, query: AnyQuery, thresholds: Float64s, now: Instant | None) -> Int64s:
         """The number of matches of a query at each threshold."""
 

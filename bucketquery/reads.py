@@ -13,7 +13,7 @@ from bucketquery.model.instants import Instant
 from bucketquery.model.scalars import base_form
 from bucketquery.model.schema import SCHEMAS, Kind
 from bucketquery.queries.job_tokens import read_jobs
-from bucketquery.queries.parameters import read_kind, read_text
+from bucketquery.queries.parameters import read_boolean, read_kind, read_text
 from bucketquery.queries.queries import QUERIES, AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.results.changes import Change
 from bucketquery.search.cursor import read_cursor
@@ -203,6 +203,37 @@ class Reads(SummaryReads):
         """
         require_query(query)
         return self._newest()._scan(query, now)
+
+    def arrow(self, query: AnyQuery, *, now: Instant | None = None, dictionaries: bool = False) -> Any:
+        """Every match in order, for libraries that read Arrow: pyarrow, polars, pandas, DuckDB and others.
+
+        ``from_``, ``size`` and ``expand`` do not apply. The value reads the commit that is the newest at the call. It
+        has ``__arrow_c_stream__``, ``batches()`` with at most 65,536 rows each, and ``count``. It needs the extra
+        ``[arrow]``.
+
+        Args:
+            query: a query value.
+            now: the instant of ``now`` in date math (default: the index's clock).
+            dictionaries: whether the job and the keywords are codes into a dictionary, which pandas reads as
+                categories (default False: text).
+
+        Raises:
+            ImportError: nanoarrow is not installed.
+            InvalidQuery: ``query`` or ``now`` is invalid, or ``dictionaries`` is not a bool.
+            LimitExceeded: date math leaves the years 0001 to 9999.
+            UnknownJob: a token without an asterisk names neither a job nor a group; the error names the first one.
+
+        Complexity: O(1) for one job. The matches are found, as `scan` finds them, when a library reads them.
+
+        >>> from bucketquery import BucketQuery, ResultsIndex
+        >>> index = ResultsIndex()
+        >>> hours = [{"job_id": "web", "timestamp": hour * 3_600_000, "bucket_span": 3600} for hour in range(3)]
+        >>> commit = index.upsert(hours, kind="bucket")
+        >>> index.arrow(BucketQuery(jobs="web")).count
+        3
+        """
+        require_query(query)
+        return self._newest()._arrow(query, now, dictionaries=read_boolean(dictionaries, "dictionaries"))
 
     def changes(self, query: AnyQuery | None = None, *, since: int | None) -> Changes:
         """The changes of the commits after ``since``, in order; with a query, only those that touch its matches.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NoReturn
 
+from bucketquery.answers.arrow_matches import ArrowMatches, matches_of, matches_of_jobs
 from bucketquery.answers.change_feed import changes_after, history_of, listing
 from bucketquery.answers.changes import Changes
 from bucketquery.answers.overall import OverallBuckets, overall_buckets_of
@@ -205,6 +206,15 @@ class Snapshot(Reads):
             selected = self._catalog.select(query.jobs, "jobs")
             return results_of_jobs(self._catalog, selected, resolved, self._shortcuts)
         return results_of(job, resolved, self._shortcuts)
+
+    def _arrow(self, query: AnyQuery, now: Instant | None, *, dictionaries: bool) -> ArrowMatches:
+        resolved, sequence, shortcuts = self._resolve(query, now), self._sequence, self._shortcuts
+        kept = {"has_documents": self._has_documents, "dictionaries": dictionaries}
+        job = self._only_job(query)
+        if job is None:
+            selected = self._catalog.select(query.jobs, "jobs")
+            return matches_of_jobs(self._catalog, selected, resolved, sequence, shortcuts, **kept)
+        return matches_of(job, resolved, sequence, shortcuts, **kept)
 
     def _score_counts(self, query: AnyQuery, thresholds: Float64s, now: Instant | None) -> Int64s:
         """The number of matches of a query at each threshold."""

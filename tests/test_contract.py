@@ -32,11 +32,7 @@ AGREED = "f3a9ec8c0fe38b8636a29b08e10449acb29c062f8be6d323eca0ab9aef3df291"
 
 #: Names, members and parameters of the contract that this version does not have yet; an overload has its first
 #: annotation in brackets.
-ABSENT = {
-    # several jobs at once
-    # Arrow
-    "_Reads.arrow",
-}
+ABSENT: set[str] = set()
 
 #: The annotations that differ from the contract's: its path there, our annotation, and the reason.
 ANNOTATIONS = {
@@ -55,6 +51,7 @@ ANNOTATIONS = {
     "InfluencerQuery.__init__.influencer_score": ("float | tuple[float, float]", "a pair is a band"),
     "_Page.column": ("Array", "the same type under a name"),
     "_Reads.jobs.pattern": ("str | Iterable[str]", "the same tokens as in the `jobs` of a query"),
+    "_Reads.arrow.query": ("AnyQuery", "the same three query classes under a name"),
     "_Reads.changes.query": ("AnyQuery | None", "the same three query classes under a name"),
     "_Reads.pages.query": ("AnyQuery", "the same three query classes under a name"),
     "_Reads.scan.query": ("AnyQuery", "the same three query classes under a name"),
@@ -89,6 +86,10 @@ OURS = {
             "threshold_counts.thresholds",
             "threshold_counts.now",
         )
+    },
+    **{
+        f"{reader}.arrow.dictionaries": "text by default; codes take less time and memory"
+        for reader in ("ResultsIndex", "Snapshot")
     },
     "RecordQuery.replace": "every query class has the methods of BucketQuery",
     "RecordQuery.replace.changes": "the parameter of replace",

@@ -36,6 +36,11 @@ BREACHES = {
         "import orjson",
         "bucketquery.answers.buckets -> orjson",
     ),
+    "Arrow in a second module": (
+        "answers/buckets.py",
+        "import nanoarrow",
+        "bucketquery.answers.buckets -> nanoarrow",
+    ),
     "a test tool": ("model/severity.py", "import hypothesis", "bucketquery.model.severity -> hypothesis"),
 }
 

@@ -21,7 +21,7 @@ from benchmarks.claims.inputs import (
     without_combined_tables,
     without_value_indexes,
 )
-from benchmarks.timing import Call
+from benchmarks.timing import Call, WrongAnswer
 from benchmarks.workloads import (
     FIRST_MS,
     JOB,
@@ -301,6 +301,21 @@ def scanning(size: int, **given: Any) -> Call:
     return checked(lambda: list(bucket_index(size).scan(query)), lambda found: len(found) == matched)
 
 
+def naming_matches(size: int) -> Call:
+    """Name every match for Arrow, without reading one."""
+    return checked(
+        lambda: bucket_index(size).arrow(BucketQuery(jobs=JOB)), lambda found: repr(found).startswith("<ArrowMatches")
+    )
+
+
+def reading_batches(size: int) -> Call:
+    """Make every batch for Arrow, and a stream of each."""
+    matches = bucket_index(size).arrow(BucketQuery(jobs=JOB))
+    if sum(map(len, matches.batches())) != size:
+        raise WrongAnswer("the batches have other rows")
+    return lambda: [batch.__arrow_c_stream__() for batch in matches.batches()]
+
+
 def anomalies_claimed(of: str, kind: Kind, text: str) -> tuple[Claim, ...]:
     """The claims of the pages of records or influencers."""
     ask = partial(anomalies_asked, kind)
@@ -469,6 +484,8 @@ CLAIMS: Final = (
     Claim(_THRESHOLDS, "n thresholds", AT_MOST_LINEAR, counting_at_many, 128, 8_192),
     Claim(_SEVERITIES, "n buckets", AT_MOST_LINEAR, counting_severities, 16_384, MILLION),
     Claim(_PAGES, "the pages of n buckets by time", LINEAR, walking, 512, 32_768),
+    Claim("reads.Reads.arrow", "n matches", CONSTANT, naming_matches),
+    Claim("answers.arrow_matches.ArrowMatches.batches", "n matches", LINEAR, reading_batches, 16_384, MILLION),
     Claim(_SCAN, "n matches in order of time", LINEAR, scanning, 512, 32_768),
     Claim(_SCAN, "a threshold, n buckets", AT_MOST_LINEAR, partial(scanning, anomaly_score=75.0), 16_384, MILLION),
     Claim(_SCAN, "n matches in another order", LOGLINEAR, partial(scanning, sort="event_count"), 512, 32_768),

@@ -7,6 +7,21 @@ from typing import Any, Final, overload
 
 import numpy as np
 
+from bucketquery.answers.arrow import (
+    BOOLEAN,
+    DOUBLE,
+    INTEGER,
+    TEXT,
+    TIMESTAMP,
+    Fields,
+    ListOf,
+    Lists,
+    Plain,
+    Structs,
+    Texts,
+    schema_capsule,
+    stream_capsule,
+)
 from bucketquery.answers.common import read_only, timestamp_strings, with_strings
 from bucketquery.answers.notebook import MOST_SHOWN, overall_html
 from bucketquery.answers.shown_columns import columns_of_overall
@@ -20,9 +35,19 @@ from bucketquery.queries.overall import OverallQuestion, ResolvedOverall
 from bucketquery.queries.parameters import read_text
 from bucketquery.results.overall import OverallBucket, OverallBucketJob, overall_objects
 from bucketquery.search.overall import NOTHING_FOUND, FoundOverall, find_overall
+from bucketquery.storage.keywords import encode_keywords
 
 #: About this many jobs of overall buckets are read at once.
 _JOBS_AT_ONCE: Final = 2**16
+
+#: The columns in Arrow.
+_FIELDS: Final[Fields] = (
+    ("timestamp", TIMESTAMP),
+    ("bucket_span", INTEGER),
+    ("overall_score", DOUBLE),
+    ("jobs", ListOf((("job_id", TEXT), ("max_anomaly_score", DOUBLE)))),
+    ("is_interim", BOOLEAN),
+)
 
 _make_jobs = maker_of(OverallBucketJob)
 _make_buckets = maker_of(OverallBucket)
@@ -154,6 +179,19 @@ class OverallBuckets(Immutable):
         b'{"count":0,"overall_buckets":[]}'
         """
         return json_bytes(self.to_dict(human=human))
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema of the overall buckets in Arrow, as a capsule."""
+        return schema_capsule(_FIELDS)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The overall buckets in Arrow, as the capsule of a stream of one batch. Another schema is not made."""
+        found, length = self._found, len(self)
+        begins, ids, scores = self._jobs_between(0, length)
+        jobs = Lists(np.diff(begins), Structs(len(ids), (Texts(*encode_keywords(ids)), Plain(scores))))
+        spans = np.full(length, found.span_s, dtype=np.int64)
+        columns = Plain(found.timestamps), Plain(spans), Plain(found.scores), jobs, Plain(found.is_interim)
+        return stream_capsule(_FIELDS, [Structs(length, columns)])
 
     def _repr_html_(self) -> str:
         """The overall buckets as notebooks show them: the scores over time, and a table of at most 50."""

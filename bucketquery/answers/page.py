@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import numpy as np
 
+from bucketquery.answers.arrow import Fields, schema_capsule
+from bucketquery.answers.arrow_rows import fields_of, parts_of, rows_capsule
 from bucketquery.answers.common import DisplayFields, display_fields, each_of, read_only, read_only_objects, shown
 from bucketquery.answers.facts import BY_COUNT, Facts, Rest
 from bucketquery.answers.notebook import MOST_SHOWN, results_html
@@ -281,6 +283,21 @@ class Page(Immutable, ABC, Generic[_Value]):
         """
         results = self._results_json(self._display_fields(self._rows), human=human)
         return b'{"count":%d,"%b":%b}' % (self.count, self._schema.plural.encode(), results)
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema of the page's columns in Arrow, as a capsule."""
+        return schema_capsule(self._fields())
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The results of the page in Arrow, without expanded records, as the capsule of a stream.
+
+        Another schema is not made.
+        """
+        parts = parts_of(self._rows, self._job_id)
+        return rows_capsule(parts, self._schema, self._fields(), has_documents=self._has_documents)
+
+    def _fields(self) -> Fields:
+        return fields_of(self._schema, has_documents=self._has_documents)
 
     def _results_json(self, display: DisplayFields, *, human: bool) -> bytes:
         """All results as JSON."""

@@ -4,6 +4,17 @@ from typing import Any, Final
 
 import numpy as np
 
+from bucketquery.answers.arrow import (
+    DOUBLE,
+    TEXT,
+    TIMESTAMP,
+    Fields,
+    Plain,
+    Structs,
+    Texts,
+    schema_capsule,
+    stream_capsule,
+)
 from bucketquery.answers.common import read_only
 from bucketquery.answers.notebook import swimlane_html
 from bucketquery.errors import LimitExceeded
@@ -17,6 +28,8 @@ from bucketquery.search.influencers import InfluencerLanes, influencers_of
 from bucketquery.search.job_lanes import LaneWindow, job_lanes
 from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
 
+#: The columns in Arrow.
+_FIELDS: Final[Fields] = (("lane", TEXT), ("cell", TIMESTAMP), ("cell_end", TIMESTAMP), ("score", DOUBLE))
 _NO_EDGES: Final[Int64s] = np.empty(0, dtype=np.int64)
 
 
@@ -79,6 +92,25 @@ class Swimlane(Immutable):
             "lane_count": self.lane_count,
             "sequence": self.sequence,
         }
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema of the swimlane in Arrow, as a capsule."""
+        return schema_capsule(_FIELDS)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The swimlane in Arrow, as the capsule of a stream of one batch: a row for each cell that has results.
+
+        The rows go lane by lane, and by time within a lane. The columns are ``lane``, ``cell`` (its first instant),
+        ``cell_end`` (the first instant behind it) and ``score``. Another schema is not made.
+        """
+        lanes, cells = (~np.isnan(self.scores)).nonzero()
+        columns = (
+            Texts(lanes.astype(np.int32), np.array(self.lanes, dtype=np.object_)),
+            Plain(self.edges[cells]),
+            Plain(self.edges[cells + 1]),
+            Plain(self.scores[lanes, cells]),
+        )
+        return stream_capsule(_FIELDS, [Structs(len(lanes), columns)])
 
     def _repr_html_(self) -> str:
         """The swimlane as notebooks show it: a heat map of at most 50 lanes."""

@@ -6,6 +6,17 @@ from typing import Any, Final, overload
 
 import numpy as np
 
+from bucketquery.answers.arrow import (
+    DOUBLE,
+    INTEGER,
+    TEXT,
+    Fields,
+    Plain,
+    Structs,
+    Texts,
+    schema_capsule,
+    stream_capsule,
+)
 from bucketquery.answers.common import read_only, read_only_objects
 from bucketquery.answers.notebook import MOST_SHOWN, top_html
 from bucketquery.answers.shown_columns import columns_of_top
@@ -21,6 +32,16 @@ from bucketquery.results.top_influencer import COLUMNS, TopInfluencer
 from bucketquery.search.influencers import influencers_of
 from bucketquery.search.job_lanes import LaneWindow
 from bucketquery.search.lane_sizes import LANE_SIZES, LaneSizes
+from bucketquery.storage.keywords import encode_keywords
+
+#: The columns in Arrow.
+_FIELDS: Final[Fields] = (
+    ("influencer_field_name", TEXT),
+    ("influencer_field_value", TEXT),
+    ("max_influencer_score", DOUBLE),
+    ("sum_influencer_score", DOUBLE),
+    ("count", INTEGER),
+)
 
 _make: Final = maker_of(TopInfluencer)
 
@@ -102,6 +123,18 @@ class TopInfluencers(Immutable):
     def to_dict(self) -> dict[str, Any]:
         """The answer as a dict that JSON can hold: ``count``, and the ``influencers`` with their attributes."""
         return {"count": self.count, "influencers": [entry.to_dict() for entry in self]}
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema of the entries in Arrow, as a capsule."""
+        return schema_capsule(_FIELDS)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The entries in Arrow, as the capsule of a stream of one batch. Another schema is not made."""
+        columns = [
+            Texts(*encode_keywords(self._columns[name].tolist())) if of is TEXT else Plain(self._columns[name])
+            for name, of in _FIELDS
+        ]
+        return stream_capsule(_FIELDS, [Structs(len(self), tuple(columns))])
 
     def _repr_html_(self) -> str:
         """The entries as notebooks show them: a table of at most 50."""

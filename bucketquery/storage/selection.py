@@ -1,13 +1,13 @@
 """Selections: some rows of a view in any order, whose columns are gathered when a caller reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from bucketquery.model.once import once
-from bucketquery.model.schema import Array, Bools, Int64s, Schema
-from bucketquery.storage.keywords import encode_columns, encode_keywords
+from bucketquery.model.schema import Array, Bools, Int32s, Int64s, Objects, Schema
+from bucketquery.storage.keywords import encode_columns, encode_keywords, merge_dictionaries
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.segment import Segment, SomeRows
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists, not_empty
@@ -135,6 +135,41 @@ class Selection:
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(self.view.base.length), dtype=np.int64)
         return Selection(self.view, rows[positions])
+
+    def runs(self, most: int) -> Iterator["Selection"]:
+        """The same rows in consecutive parts. Each part is a slice of the base or of the head, if it can be.
+
+        Args:
+            most: the largest number of rows of a part.
+        """
+        found, view = self._find(), self.view
+        if isinstance(found, tuple) and not found[2]:
+            heads = View(view.head, NO_ROWS, empty_segment(self.schema))
+            for some, rows in ((view, found[0]), (heads, found[1])):
+                yield from Selection(some, rows).runs(most)
+        elif isinstance(found, slice) and (found.step or 1) > 0:
+            first, stop, _ = found.indices(view.base.length)
+            for start in range(first, stop, most):
+                yield Selection(view, slice(start, min(start + most, stop)))
+        else:
+            for first in range(0, len(self), most):
+                yield self if len(self) <= most else self[first : first + most]
+
+    def codes(self, name: str) -> tuple[Int32s, Objects]:
+        """The codes of a keyword column, -1 for a missing keyword, and their dictionary, which may have more keywords.
+
+        The codes of a slice are a view.
+        """
+        found, view = self._find(), self.view
+        if isinstance(found, slice) or not view.head.length:
+            return view.base.column(name)[self.rows], view.base.dictionary(name)
+        dictionary, here, there = merge_dictionaries(view.base.dictionary(name), view.head.dictionary(name))
+        parts = [
+            (positions, there[codes] if segment is view.head else codes if here is None else here[codes])
+            for segment, own, positions in self._split()
+            for codes in (segment.column(name)[own],)
+        ]
+        return self._in_place(parts), dictionary
 
     def column(self, name: str) -> Array:
         """A column's values, keywords as text; a missing value is NaN, None or the default.

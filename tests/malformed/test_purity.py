@@ -250,6 +250,17 @@ def test_the_import_loads_numpy_sortedcontainers_and_the_standard_library_only()
     assert set(json.loads(succeeded(script))) <= {"bucketquery", "numpy", "sortedcontainers"}
 
 
+def test_only_a_table_loads_nanoarrow() -> None:
+    """Neither the import nor a page loads nanoarrow, even if it is installed; the first Arrow table does."""
+    script = (
+        "import bucketquery\nindex = bucketquery.ResultsIndex()\nindex.put_job('web')\n"
+        "page = index.get_buckets(job_id='web')\npage.to_dict()\nprint('nanoarrow' in sys.modules)\n"
+        "page.__arrow_c_schema__()\nothers = {'pyarrow', 'polars', 'pandas', 'duckdb'} & sys.modules.keys()\n"
+        "print('nanoarrow' in sys.modules, others)"
+    )
+    assert succeeded(script) == "False\nTrue set()\n"
+
+
 DOOR = """
 import io, json
 import bucketquery.elastic as elastic
