@@ -70,7 +70,9 @@ class InSqlite:
         self._run = self._connection.execute
         self._names = list(records)
         self._put = f"insert into records values ({', '.join('?' * len(records))})"
-        self._run(f"create table records ({', '.join(self._names)})")
+        # Without these types, SQLite could not look up the timestamps of buckets in an index of records.
+        typed = [f"{name} {'real' if name == 'score' else 'integer'}" for name in self._names]
+        self._run(f"create table records ({', '.join(typed)})")
         self._run("create table buckets (timestamp integer primary key)")
         self._run("begin")
         rows = zip(*(column.tolist() for column in records.values()), strict=True)
