@@ -31,6 +31,7 @@ PARTS: Final = (
     "summaries",
     "real",
     "records",
+    "filters",
     "claims",
 )
 """The parts of a run, each of which can be measured alone."""
@@ -78,6 +79,7 @@ def _measure(run: Run, parts: Sequence[str], sizes: Sequence[int], jobs: int) ->
         "summaries": partial(run.summaries, jobs, sizes),
         "real": run.real,
         "records": run.records,
+        "filters": run.filters,
         "claims": run.claims,
     }
     for name, measure_others in others.items():

@@ -28,7 +28,8 @@ def test_everything_is_measured_and_judged(tmp_path: Path) -> None:
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     across = ("the top 100 of the last day", "half of the jobs, the newest 100", "first after a batch, the newest 100")
     of_jobs = ("F 300 jobs", *across, "overall buckets, top 3, all", "the ten worst lanes", "single buckets")
-    for name in (*QUESTIONS, "W1 ", "W1u ", "W2 ", "W3 ", "W4 ", "W5 ", *of_jobs):
+    filtered = ("the hot host, newest 100", "the hot host, newest 100, by its data field", "the lists of a column")
+    for name in (*QUESTIONS, "W1 ", "W1u ", "W2 ", "W3 ", "W4 ", "W5 ", *of_jobs, *filtered):
         assert f"\n| {name}" in text
     heads = next(line for line in text.splitlines() if line.startswith("| µs | search |"))
     assert {name for name in KINDS if f" {name} " in heads} == set(filter(is_installed, KINDS))

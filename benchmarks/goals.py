@@ -375,6 +375,34 @@ def _summaries(measured: Measured) -> list[Verdict]:
     ]
 
 
+#: The questions with an entity filter that match many results, and those that match some dozens: each with its words.
+_MANY_MATCHES: Final[Mapping[str, str]] = {
+    "the hot host, newest 100": "newest 100",
+    "the hot host, top 10": "top 10",
+    "the hot host in its partition, top 10": "in its partition",
+    "buckets of the hot host, newest 100": "its buckets",
+}
+_FEW_MATCHES: Final[Mapping[str, str]] = {
+    "a host of some dozens, newest 100": "newest 100",
+    "buckets of a host of some dozens, newest 100": "its buckets",
+}
+
+
+def _filters(measured: Measured) -> list[Verdict]:
+    figures = measured.only("filters")
+    beside = {name: ratios(row)["sqlite"] for name, row in figures.items() if "sqlite" in row}
+    many = {words: (times(beside[name]), beside[name] >= 10) for name, words in _MANY_MATCHES.items() if name in beside}
+    few = {
+        words: (times(1 / beside[name]), 1 / beside[name] <= 3)
+        for name, words in _FEW_MATCHES.items()
+        if name in beside
+    }
+    return [
+        _verdict("filter by a host with 15 % of 10^6 records: count and page", "10x faster than SQLite", many),
+        _verdict("filter by a host with some dozens: count and page", "at most 3x the time of SQLite", few),
+    ]
+
+
 def _living(measured: Measured) -> list[Verdict]:
     singles: dict[str, tuple[str, bool | None]] = {}
     batches: dict[str, tuple[str, bool | None]] = {}
@@ -478,6 +506,7 @@ GOALS: Final[Sequence[Callable[[Measured], list[Verdict]]]] = (
     _many_jobs,
     _across,
     _summaries,
+    _filters,
     _living,
     _arrow,
     _weights,

@@ -16,6 +16,7 @@ from benchmarks import (
     arrow_out,
     deletes,
     feed,
+    filters,
     job_sets,
     living,
     many_jobs,
@@ -33,7 +34,7 @@ from benchmarks.outcome import Outcome, here
 from benchmarks.peers import KINDS, is_installed
 from benchmarks.timing import Effort, Figures, Table
 from benchmarks.workloads import bucket_columns
-from bucketquery import BucketQuery, BucketQueryError, ResultsIndex
+from bucketquery import BucketQuery, BucketQueryError, RecordQuery, ResultsIndex
 
 #: The measures of the part `arrow`: the name of each table, its title, its unit, and a function of size and effort.
 ARROW: Final[Sequence[tuple[str, str, str, Callable[[int, Effort], Figures]]]] = (*arrow_out.MEASURES,)
@@ -44,6 +45,7 @@ _ALL_BUCKET_SETS: Final = 1_000_000
 #: If this process had a smaller share of its core, the title of the table says so.
 _UNDISTURBED: Final = 0.9
 _RECORDS: Final = 100_000
+_FILTERED: Final = 1_000_000
 
 
 class Run:
@@ -260,6 +262,40 @@ class Run:
         }
         for part, (title, unit, measure) in tables.items():
             self.put(part, size, title, unit, partial(measure, size, self.effort))
+
+    def filters(self) -> None:
+        """Measure entity filters: of one job and of many. A note if the index lacks them."""
+        # Old commits may be measured too. Their queries have no filter.
+        if not hasattr(RecordQuery(jobs="web"), "where"):
+            self._notes.append("left out, since this commit lacks them: entity filters")
+            return
+        effort, size = self.effort, _FILTERED if self.effort.rounds > 1 else filters.SMALLEST
+        setting = filters.Setting(size, self._peers)
+        asked = filters.questions(setting)
+        tables: dict[str, tuple[str, str, Callable[[], Figures]]] = {
+            "filters": ("Entity filters", "µs", partial(filters.measure_questions, setting, asked, effort)),
+            "filters first": (
+                "Entity filters, the first time",
+                "ms",
+                partial(filters.measure_first, setting, effort),
+            ),
+            "filters weights": (
+                "Memory of entity filters",
+                "bytes a record",
+                partial(filters.measure_memory, setting),
+            ),
+            "filters after appends": (
+                "Entity filters after an append",
+                "µs",
+                partial(filters.measure_after_appends, setting, effort),
+            ),
+        }
+        for part, (title, unit, measure) in tables.items():
+            self.put(part, size, title, unit, measure)
+        many = filters.Setting(size, self._peers, jobs=max(20, size // 1_000))
+        asked = filters.questions_of_many_jobs(many)
+        measure = partial(filters.measure_questions, many, asked, effort)
+        self.put("filters of many jobs", size, f"Entity filters, {many.jobs:,} jobs", "µs", measure)
 
     def claims(self) -> None:
         """Measure every claim of complexity. If everything is run once, the verdicts mean nothing."""
