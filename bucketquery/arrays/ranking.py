@@ -42,7 +42,31 @@ def first_in_order(count: int, columns: Sequence[Callable[[Int64s], ColumnValues
     picked = np.sort(_first(count, columns, need, desc=desc))
     if desc:
         picked = picked[::-1]
-    return picked[in_order([column(picked) for column in columns], desc=desc)]
+    if len(columns) <= 1:
+        return picked[in_order([column(picked) for column in columns], desc=desc)]
+    lead = columns[0](picked)
+    order = in_order([lead], desc=desc)
+    ties = _ties(lead, order)
+    if ties.any():
+        # Most pages have few ties. Only these rows read the columns that break them.
+        is_tied = np.zeros(len(order), dtype=np.bool_)
+        is_tied[1:] |= ties
+        is_tied[:-1] |= ties
+        groups = np.cumsum(np.concatenate(([False], ~ties)))[is_tied]
+        tied = order[is_tied]
+        within = in_order([column(picked[tied]) for column in columns[1:]], groups, desc=desc)
+        order[is_tied] = tied[within]
+    return picked[order]
+
+
+def _ties(column: ColumnValues, order: Int64s) -> Bools:
+    """Which rows of an order equal the row after them in a column, shape (n - 1,). Rows without a value are equal."""
+    values, missing = column.values[order], column.missing
+    ties: Bools = values[1:] == values[:-1]
+    if missing is not None:
+        lacking = missing[order]
+        ties = np.where(lacking[1:] | lacking[:-1], lacking[1:] & lacking[:-1], ties)
+    return ties
 
 
 def best(sort_keys: Array, need: int, *, desc: bool, few: int = 512) -> Int64s:

@@ -241,6 +241,9 @@ def up_to_the_last_instant(matches: Matches, need: int, *, desc: bool) -> tuple[
     """
     view = matches.window.view
     rows, rows_read = matches.page(0, need, desc=desc)
+    if need >= matches.matched:
+        # No match is left out.
+        return (rows[::-1] if desc else rows), rows_read
     edge = Selection(view, rows[-1:]).column("timestamp").item()
     of_edge = matches.between(edge, edge + 1)
     there, read_there = of_edge.page(0, of_edge.matched, desc=desc)
