@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import concatenated_ranges, find
+from bucketquery.arrays.sorted_arrays import find
 from bucketquery.jobs.job import Job
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Array, Bools, Int64s, Kind, Schema
 from bucketquery.queries.resolved import ResolvedQuery
@@ -143,7 +143,8 @@ class EntityFilter(RowFilter):
         for condition in self._conditions:
             if condition is not lead:
                 rows_read = shortest.length
-                rows = rows[_meets(segment, condition, rows)]
+                # `compress` takes a third of the time of a mask in brackets.
+                rows = rows.compress(_meets(segment, condition, rows))
         if shortest.covered < stop:
             later = slice(max(first, shortest.covered), stop)
             rows_read += later.stop - later.start
@@ -168,16 +169,21 @@ class InstantFilter(RowFilter):
         return find(self._instants, segment.columns["timestamp"][rows])[0]
 
     def listed(self, segment: Segment, first: int, stop: int, most: int) -> Listed:
-        """The buckets among ``[first, stop)`` at the instants, by a binary search for each: O(i log n)."""
+        """The buckets among ``[first, stop)`` at the instants: O(i log n) for i instants."""
         instants, timestamps = self._instants, segment.column("timestamp")[first:stop]
-        if len(timestamps):
-            low, high = instants.searchsorted(timestamps[0]), instants.searchsorted(timestamps[-1], "right")
-            instants = instants[low:high]
-        if len(instants) > most or not len(timestamps):
+        if len(instants) > most:
             return NOT_LISTED
-        starts = timestamps.searchsorted(instants)
-        rows, _ = concatenated_ranges(starts, timestamps.searchsorted(instants, "right"))
-        return Listed(rows + first, "timestamp", 0)
+        found, places = find(timestamps, instants)
+        rows = [places.compress(found)]
+        # Buckets of other spans follow at the same instant.
+        while len(rows[-1]):
+            later = rows[-1] + 1
+            later = later[later < len(timestamps)]
+            rows.append(later.compress(timestamps[later] == timestamps[later - 1]))
+        joined = np.concatenate(rows)
+        if any(len(some) for some in rows[1:]):
+            joined.sort(kind="stable")
+        return Listed(joined + first, "timestamp", 0)
 
 
 def filter_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts) -> RowFilter | None:
@@ -205,7 +211,11 @@ def _witnessed(records: Table, resolved: ResolvedQuery, shortcuts: Shortcuts) ->
         instants = view.base.columns["timestamp"][rows]
         if len(matches.head):
             instants = np.concatenate((instants, view.head.columns["timestamp"][matches.head]))
-        found = InstantFilter(np.unique(instants))
+            # A stable sort is fast if most values ascend.
+            instants.sort(kind="stable")
+        is_new = np.ones(len(instants), dtype=np.bool_)
+        np.not_equal(instants[1:], instants[:-1], out=is_new[1:])
+        found = InstantFilter(instants.compress(is_new))
         if len(known) >= _STORED_INSTANTS:
             known.clear()
         # Two readers may both make one, with the same instants.

@@ -110,6 +110,11 @@ class View:
         return {}
 
     @once
+    def lists_of_filters(self) -> dict[Any, Any]:
+        """The rows of the base that pass a filter, in ranges of the base, for later searches with an equal filter."""
+        return {}
+
+    @once
     def instants_of_filters(self) -> dict[Any, Any]:
         """The instants of rows that pass a filter, for later searches of buckets with an equal filter."""
         return {}
