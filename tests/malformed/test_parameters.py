@@ -1,7 +1,7 @@
 """Parameters that every query refuses: the error names the parameter, in the API's words if it has any."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -31,6 +31,7 @@ from support.malformed import (
     NAN,
     NOT_FOUND,
     UNPRINTABLE_INTEGERS,
+    Broken,
     Unprintable,
     array_in_an_array,
     assert_carries,
@@ -732,6 +733,223 @@ def test_a_page_is_given_in_one_way(kind: Kind, params: dict[str, Any], page: di
     assert error.field in {"page", *params}
 
 
+# ---- filters
+
+#: Values of `odd` that are iterables of texts or of integers, or have no entries; a filter takes them.
+ITERABLES = ("list", "empty list", "tuple", "set", "frozenset", "one-element array")
+#: Values of other classes that `odd` has only for numbers.
+NO_VALUES: dict[str, Any] = {
+    **{name: value for name, value in odd("host").items() if name not in (*ITERABLES, "range")},
+    "integer": 5,
+    "boolean": True,
+    "NumPy boolean": np.bool_(True),
+    "float": 5.0,
+    "nan": NAN,
+    "infinity": INF,
+    "decimal": Decimal(5),
+    "list of integers": [5],
+    "list of bytes": [b"host"],
+    "list of lists": [["host"]],
+    "list of booleans": [True],
+    "array of integers": np.array([5]),
+    "array of two dimensions": np.array([["host"]]),
+    "masked array": np.ma.array(["host"], mask=[True]),
+    "unprintable entry": [Unprintable()],
+    **GAPS,
+    **{f"{name} in a list": [gap] for name, gap in GAPS.items()},
+}
+NO_DETECTOR: dict[str, Any] = {
+    **{name: value for name, value in odd(5).items() if name not in (*ITERABLES, "range")},
+    "text": "5",
+    "none": None,
+    "boolean": False,
+    "float": 5.0,
+    "NumPy float": np.float64(5),
+    "list of text": ["5"],
+    "none in a list": [0, None],
+    "array of floats": np.array([5.0]),
+    "array of booleans": np.array([True]),
+}
+NO_FILTER: dict[str, Any] = {
+    **{name: value for name, value in odd("host").items() if name not in ("dict", "empty dict", "broken mapping")},
+    "text": "host",
+    "empty text": "",
+    "integer": 0,
+    "boolean": False,
+    "list of pairs": [("host", "a")],
+    "pair": ("host", "a"),
+    "items": {"host": "a"}.items(),
+}
+EACH_FILTERED = each(("kind", "name"), [(kind, name) for kind in KINDS for name in ("host", "", "x" * 100_000)])
+
+
+@EACH_FILTERED
+@cases(NO_VALUES)
+def test_a_value_of_a_filter_is_text_or_none(kind: Kind, name: str, value: Any) -> None:
+    """Any other value is refused when the query is made, however long the name of the field is."""
+    error = refused(lambda: prepare(kind, where={name: value}), "where")
+    assert len(error.reason) < 500
+
+
+@pytest.mark.parametrize("kind", ["bucket", "record"])
+@cases(NO_DETECTOR)
+def test_a_detector_of_a_filter_is_an_integer(kind: Kind, value: Any) -> None:
+    """Text, None, booleans and floats are refused, alone and in a list."""
+    refused(lambda: prepare(kind, where={"detector_index": value}), "where")
+
+
+@EACH_KIND
+@cases(NO_FILTER)
+def test_a_filter_is_a_mapping(kind: Kind, value: Any) -> None:
+    """Anything but a mapping, None and the form of the attribute is refused."""
+    for action in (lambda: prepare(kind, where=value), lambda: prepare(kind).replace(where=value)):
+        refused(action, "where")
+
+
+@EACH_KIND
+@cases({name: value for name, value in NO_TEXT.items() if isinstance(value, Hashable) and name != "numpy void"})
+def test_a_name_of_a_filter_is_text(kind: Kind, value: Any) -> None:
+    """A key of any other class is refused."""
+    refused(lambda: prepare(kind, where={value: "a"}), "where")
+
+
+class Lying(Mapping[str, Any]):
+    """A mapping that says to be empty, and whose items are others than its keys."""
+
+    def __init__(self, items: Any) -> None:
+        self.held = items
+
+    def __getitem__(self, name: str) -> Any:
+        """No name is known."""
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """There are no names."""
+        return iter(())
+
+    def __len__(self) -> int:
+        """There is nothing."""
+        return 0
+
+    def items(self) -> Any:
+        """Yield the items that were given."""
+        return self.held
+
+
+class Equal(str):
+    """Text that says to be equal to everything."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Everything is equal."""
+        return True
+
+    def __hash__(self) -> int:
+        """All hashes are equal."""
+        return 5
+
+
+class Silent(str):
+    """Text that can be neither compared nor hashed."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Raise, for any other."""
+        raise RuntimeError("compared")
+
+    def __hash__(self) -> int:
+        """Raise."""
+        raise RuntimeError("hashed")
+
+
+@EACH_KIND
+def test_the_items_of_a_filter_count(kind: Kind) -> None:
+    """A mapping is read once, by its items, and a name that comes twice is refused."""
+    assert prepare(kind, where=Lying([("host", "a")])).where == (("host", ("a",)),)
+    assert prepare(kind, where=Lying(iter([("b", "a"), ("a", ["b"])]))).where == (("a", ("b",)), ("b", ("a",)))
+    refused(lambda: prepare(kind, where=Lying([("host", "a"), ("host", "a")])), "where", "[where] has [host] twice")
+
+
+@EACH_KIND
+def test_text_of_a_filter_counts_by_its_base_type(kind: Kind) -> None:
+    """Methods of a class of text play no part: neither as a name nor as a value."""
+    for text in (Equal, Silent):
+        query = prepare(kind, where=Lying([(text("host"), [text("b"), text("a")]), (text("user"), text("c"))]))
+        assert query.where == (("host", ("a", "b")), ("user", ("c",)))
+        assert {type(value) for name, values in query.where for value in (name, *values)} == {str}
+    refused(lambda: prepare(kind, where={Equal("host"): "x", "host": "y"}), "where", "twice")
+
+
+def test_an_error_of_a_filter_passes_through() -> None:
+    """An error that the caller's mapping or iterable raises is not changed."""
+    error = RuntimeError("of the caller")
+
+    def broken(entry: Any) -> Iterator[Any]:
+        yield entry
+        raise error
+
+    wheres = (Broken(error), Lying(broken(("host", "a"))), {"host": broken("a")}, {"detector_index": broken(5)})
+    for where in wheres:
+        with pytest.raises(RuntimeError) as caught:
+            prepare("record", where=where)
+        assert caught.value is error
+
+
+@EACH_KIND
+def test_a_filter_does_not_read_without_an_end(kind: Kind) -> None:
+    """A query reads 101 fields at most and 10,001 values, and refuses them."""
+    taken = itertools.count(1)
+
+    def endless(entry: Any, most: int) -> Iterator[Any]:
+        for _ in range(most):
+            next(taken)
+            yield entry
+        raise AssertionError("read past every bound")
+
+    for where in (
+        Lying(endless(("host", "a"), 101)),
+        {"host": endless("a", 10_001)},
+        {"host": ["a"] * 9_999, "user": endless("a", 2)},
+    ):
+        with pytest.raises(LimitExceeded) as caught:
+            prepare(kind, where=where)
+        assert caught.value.field == "where"
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\x00", "\x00", "\U0010ffff", "x" * 1_000_000, "*", "%", "'"], ids=ascii)
+def test_any_text_may_be_asked_for(text: str) -> None:
+    """A text that no result can have matches nothing, as a value and as a name."""
+    for kind in KINDS:
+        for where in ({text: "a"}, {"host": text}, {text: text, "user": [text, None]}):
+            assert INDEX.search(prepare(kind, where=where)).count == 0
+    missing = prepare("record", where={text: None}, size=2)
+    page = INDEX.search(missing)
+    assert page.count == 4
+    assert page.cursor is not None
+    assert INDEX.search(missing, after=page.cursor).keys() == INDEX.search(missing.replace(from_=2)).keys()
+
+
+def test_a_filter_is_not_changed_and_not_kept() -> None:
+    """Later changes of the caller's mapping and lists do not reach the query."""
+    values = ["a"]
+    where: dict[str, Any] = {"host": values}
+    query = prepare("record", where=where)
+    values.append("b")
+    where["user"] = "c"
+    assert query.where == (("host", ("a",)),)
+    assert where == {"host": ["a", "b"], "user": "c"}
+
+
+@pytest.mark.parametrize("call", CALLS.values())
+@pytest.mark.parametrize("where", [{"host": "a"}, {}, None, "host"], ids=repr)
+def test_a_call_of_the_client_has_no_filter(call: str, where: Any) -> None:
+    """`where` is no keyword of these calls, whatever its value is."""
+    with pytest.raises(TypeError):
+        getattr(INDEX, call)(job_id="web", where=where)
+
+
 # ---- lookups
 
 OTHERS: list[tuple[str, Any]] = [
@@ -761,7 +979,18 @@ def test_a_lookup_excludes_window_threshold_and_page(name: str, value: Any, time
 
 
 @pytest.mark.parametrize(
-    "params", [{"start": 0}, {"end": 0}, {"anomaly_score": 5}, {"from_": 1}, {"size": 99}, {"size": 0}], ids=str
+    "params",
+    [
+        {"start": 0},
+        {"end": 0},
+        {"anomaly_score": 5},
+        {"from_": 1},
+        {"size": 99},
+        {"size": 0},
+        {"where": {"host": "a"}},
+        {"where": {"host": []}},
+    ],
+    ids=str,
 )
 def test_a_prepared_lookup_excludes_window_threshold_and_page(params: dict[str, Any]) -> None:
     """In a query a parameter counts as given if it differs from its default."""

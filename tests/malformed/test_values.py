@@ -475,6 +475,8 @@ def test_queries_that_ask_the_same_are_equal_and_hash_alike() -> None:
         BucketQuery(jobs="web", anomaly_score=-0.0),
         BucketQuery(jobs="web", anomaly_score=NAN),
         BucketQuery(jobs="web", **numbers),
+        BucketQuery(jobs="web", where={}),
+        plain.replace(where={"host": "a"}).replace(where=None),
         plain.replace(size=5).replace(size=100),
         plain.replace(),
     ]
@@ -498,6 +500,9 @@ def test_queries_that_ask_the_same_are_equal_and_hash_alike() -> None:
         {"from_": 1},
         {"size": 99},
         {"timestamp": 0},
+        {"where": {"host": "a"}},
+        {"where": {"host": []}},
+        {"where": {"host": None}},
     ],
     ids=str,
 )

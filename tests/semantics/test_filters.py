@@ -702,7 +702,11 @@ def test_a_cursor_belongs_to_its_filter(kind: Kind) -> None:
     query = QUERIES[kind](jobs=JOB, where={"host": ["a", "b"]}, size=1)
     cursor = index.search(query).cursor
     assert cursor is not None
-    for other in ({}, {"host": "a"}, {"host": ["a", "b", None]}, {"host": []}, {"host": ["a", "b"], "user": None}):
+    others: list[dict[str, Any]] = [
+        *({"host": values} for values in ("a", ["a", "b", None], [])),
+        *({}, {"host": ["a", "b"], "user": None}),
+    ]
+    for other in others:
         with pytest.raises(InvalidCursor, match="another query"):
             index.search(query.replace(where=other), after=cursor)
     with pytest.raises(InvalidCursor, match="another query"):
@@ -940,6 +944,7 @@ def test_a_lookup_takes_no_filter(row: Refused) -> None:
     assert_refused(row)
 
 
+NOT_GIVEN: Sequence[Any] = (None, {}, ())
 LOOKUPS = [
     Answered(
         "20.where-elsewhere",
@@ -950,7 +955,7 @@ LOOKUPS = [
         "ours",
         only="search",
     )
-    for where in (None, {}, ())
+    for where in NOT_GIVEN
 ]
 
 

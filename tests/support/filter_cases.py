@@ -165,7 +165,8 @@ def _found_pages(snapshot: Snapshot, _: FilterHistory, case: FilterCase) -> Any:
 
 
 def _expected_walk(documents: list[Document], _: FilterHistory, case: FilterCase) -> Any:
-    matches, at, pages = _matches(documents, case.query), 0, []
+    matches, at = _matches(documents, case.query), 0
+    pages: list[tuple[int, list[Document]]] = []
     for size in _SIZES:
         if not pages or at < len(matches):
             pages.append((len(matches), matches[at : at + size]))

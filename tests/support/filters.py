@@ -5,7 +5,7 @@ from random import Random
 from typing import Any, Final
 
 from bucketquery import BucketQuery
-from support.strategies import DROPPED, FIELDS, KINDS, SORT_FIELDS, Document, Query, kind_of
+from support.strategies import DROPPED, FIELDS, KINDS, SORT_FIELDS, Query, kind_of
 
 #: The fields of each kind that a filter may name; buckets are filtered by records.
 FILTER_FIELDS: Final[Mapping[str, Sequence[str]]] = {
@@ -24,6 +24,7 @@ _NUMBERS: Final = (0, 0, 1, 2, -1, 2**63 - 1, 2**70)
 _DATA_FIELDS: Final = ("host", "host", "host.name", "Host", "", "no such field")
 
 Filter = dict[str, Any]
+Document = Mapping[str, Any]
 
 
 def filtered_kind(query: Query) -> str:

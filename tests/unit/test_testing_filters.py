@@ -1,5 +1,6 @@
 """The reference's reading of entity filters, tested by examples worked out by hand."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -143,7 +144,8 @@ def test_a_feed_has_the_filter_on_both_sides() -> None:
 def test_a_feed_of_buckets_with_a_filter_is_refused() -> None:
     """The field of the error is `where`, for a listing too, and even if nothing changed."""
     query = BucketQuery(jobs="web", where={"function": []})
-    for ask in (lambda: matching_changes({}, {}, query), lambda: listing({}, query)):
+    asks: list[Callable[[], object]] = [lambda: matching_changes({}, {}, query), lambda: listing({}, query)]
+    for ask in asks:
         with pytest.raises(InvalidQuery) as caught:
             ask()
         assert caught.value.field == "where"
@@ -154,12 +156,13 @@ def test_a_feed_of_buckets_with_a_filter_is_refused() -> None:
 def test_some_drawn_queries_have_a_filter(maker: Any) -> None:
     """The strategies draw filters of several fields, of several values, of none, and of a missing field."""
     search = settings(max_examples=2_000, database=None, phases=[Phase.generate])
-    for claim in (
+    claims: list[Callable[[Any], bool]] = [
         lambda query: not query.where,
         lambda query: len(query.where) > 1,
         lambda query: any(len(values) > 1 for _, values in query.where),
         lambda query: any(not values for _, values in query.where),
         lambda query: any(None in values for _, values in query.where),
         lambda query: any(name == "host" for name, _ in query.where),
-    ):
+    ]
+    for claim in claims:
         assert claim(find(maker(), claim, settings=search))
