@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.scalars import base_form, iterator_of
-from bucketquery.model.schema import BUCKET, RECORD, SCHEMAS, Schema, Type
+from bucketquery.model.schema import BUCKET, MAPPED, RECORD, SCHEMAS, Schema, Type
 from bucketquery.model.text import brief
 
 #: A value that a field may have; None: the field is missing.
@@ -21,16 +21,18 @@ MOST_VALUES: Final = 10_000
 
 #: The one field of numbers that a filter may name. A record without it counts as 0, as in its identity.
 DETECTOR_INDEX: Final = "detector_index"
-#: The keys of documents of all kinds. None of them is a data field.
-_DOCUMENTED: Final = frozenset().union(*(schema.documented for schema in SCHEMAS.values()))
+#: The keys of documents of all kinds, and the fields that results can be sorted by. None of them is a data field.
+_NO_DATA_FIELDS: Final = MAPPED.union(*(schema.documented for schema in SCHEMAS.values()))
 #: The parameters that filter by other fields.
 _INSTEAD: Final = {
     "job_id": "jobs",
     "timestamp": "start] and [end",
+    "@timestamp": "start] and [end",
     "is_interim": "exclude_interim",
     **{schema.score: schema.score for schema in SCHEMAS.values()},
 }
 _PAIR_LENGTH: Final = 2
+_INT64: Final = range(-(2**63), 2**63)
 
 
 def filtered_schema(schema: Schema) -> Schema:
@@ -70,12 +72,11 @@ def read_where(schema: Schema, where: object) -> Where:
 
 def _items(where: object) -> list[tuple[Any, Any]]:
     """The names and values of a filter, before any check of them."""
-    if isinstance(where, Mapping):
-        items = list(islice(where.items(), MOST_FIELDS + 1))
-    elif type(where) is tuple and all(type(pair) is tuple and len(pair) == _PAIR_LENGTH for pair in where):
-        # The form of a query's attribute, which a copy and a pickle of the query hand in.
-        items = list(where)
-    else:
+    # A copy and a pickle of a query hand in the form of its attribute, which is a tuple.
+    given = where.items() if isinstance(where, Mapping) else where if type(where) is tuple else None
+    pairs = None if given is None else iterator_of(given)
+    items = [] if pairs is None else list(islice(pairs, MOST_FIELDS + 1))
+    if pairs is None or not all(type(pair) is tuple and len(pair) == _PAIR_LENGTH for pair in items):
         _refuse(f"[where] must be a mapping of fields to values, not {type(where).__name__}", where)
     if len(items) > MOST_FIELDS:
         raise LimitExceeded(f"[where] has more than {MOST_FIELDS} fields", field="where", value=where)
@@ -87,7 +88,7 @@ def _check_name(schema: Schema, name: str, where: object) -> None:
     field = schema.by_name.get(name)
     if name == DETECTOR_INDEX and field is not None:
         return
-    if field is None and name not in _DOCUMENTED:
+    if field is None and name not in _NO_DATA_FIELDS:
         return
     if field is None or field.type is not Type.KEYWORD:
         instead = f"; use [{_INSTEAD[name]}]" if name in _INSTEAD else ""
@@ -107,10 +108,14 @@ def _values(name: str, given: object, most: int) -> tuple[tuple[Value, ...], int
                 f"[where.{brief(name)}] must be a value or an iterable of values, not {type(given).__name__}", given
             )
         read = [_value(name, base_form(entry), entry) for entry in islice(entries, most + 1)]
-    if len(read) > most:
+    number = len(read)
+    if number > most:
         raise LimitExceeded(f"[where] has more than {MOST_VALUES} values", field="where", value=given)
+    if name == DETECTOR_INDEX:
+        # No record can have another number, and a number of thousands of digits cannot be printed.
+        read = [value for value in read if value in _INT64]
     present = sorted({value for value in read if value is not None})
-    return (*present, *([None] if None in read else [])), len(read)
+    return (*present, *([None] if None in read else [])), number
 
 
 def _value(name: str, base: object, given: object) -> Any:

@@ -37,7 +37,6 @@ PAIRS: Final[Mapping[Kind, tuple[tuple[str, str], ...]]] = MappingProxyType(
 _FEW_CODES: Final = 4
 #: A view stores the instants of this many filters.
 _STORED_INSTANTS: Final = 16
-_INT64: Final = range(-(2**63), 2**63)
 
 
 class Condition(NamedTuple):
@@ -273,8 +272,7 @@ def _meets(segment: Segment, condition: Condition, rows: slice | Array) -> Bools
     """Which of some rows meet a condition."""
     if condition.name == DETECTOR_INDEX:
         # A missing value is stored as its default, which is 0.
-        numbers = np.array([value for value in condition.values if value in _INT64], dtype=np.int64)
-        return np.isin(segment.columns[DETECTOR_INDEX][rows], numbers)
+        return np.isin(segment.columns[DETECTOR_INDEX][rows], np.array(condition.values, dtype=np.int64))
     if condition.is_data_field:
         return _meets_data_field(segment, condition, rows)
     ((_, column),) = condition.columns

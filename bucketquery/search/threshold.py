@@ -14,11 +14,11 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.model.schema import Array, Bools, Int64s
-from bucketquery.search.row_filter import NOT_LISTED, Listed, RowFilter
+from bucketquery.search.row_filter import RowFilter, count_rows, listed_rows
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
 from bucketquery.search.window import Window, with_head
 from bucketquery.storage.segment import Segment
-from bucketquery.storage.view import NO_ROWS, View
+from bucketquery.storage.view import NO_ROWS
 from bucketquery.value_index.value_index import ValueIndex
 
 #: Rows of the base; those of a level take half the bytes.
@@ -28,10 +28,6 @@ BaseRows = Array
 _PER_MATCH: Final = 4
 #: The rows that pass a filter are listed, not counted, if a window without a threshold has at most this many rows.
 _LISTED: Final = 65_536
-#: A view stores this many counts of rows that pass a filter.
-_STORED_COUNTS: Final = 64
-#: A view stores the rows of this many filters.
-_STORED_LISTS: Final = 8
 
 _new_tuple: Final = tuple.__new__
 
@@ -169,7 +165,7 @@ class Matches(NamedTuple):
         if len(deleted):
             deleted = deleted[row_filter.passing(base, deleted)]
         low, high = self.window.base.start, self.window.base.stop
-        listed = _listed(view, row_filter, low, high, sum([some.matched for some in self.candidates]))
+        listed = listed_rows(view, row_filter, low, high, sum([some.matched for some in self.candidates]))
         rows_read = self.rows_read + listed.rows_read
         candidates: list[Candidates] = []
         if listed.rows is not None:
@@ -181,7 +177,7 @@ class Matches(NamedTuple):
         else:
             for some in self.candidates:
                 if some.rows is None and some.scores is None and some.length > _LISTED:
-                    own, compared = _count(view, row_filter, some.first, some.first + some.length)
+                    own, compared = count_rows(view, row_filter, some.first, some.first + some.length)
                     rows_read += compared
                     candidates.append(some._replace(matched=own))
                     continue
@@ -281,43 +277,6 @@ class Matches(NamedTuple):
         if len(self.head):
             rows = with_head(self.window.view, rows, self.head)
         return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
-
-
-def _listed(view: View, row_filter: RowFilter, first: int, stop: int, most: int) -> Listed:
-    """The rows of the base among ``[first, stop)`` that a filter lists.
-
-    The view stores the last rows that were found by a comparison, until the next commit.
-    """
-    key = row_filter, first, stop
-    known: dict[object, Listed] = view.lists_of_filters
-    listed = known.get(key)
-    if listed is None or listed.rows is None:
-        listed = row_filter.listed(view.base, first, stop, most)
-        # A view of a stored list is found again as fast as here.
-        if listed.rows is not None and listed.rows.base is None:
-            if len(known) >= _STORED_LISTS:
-                known.clear()
-            # Two readers may both store them, with the same result.
-            known[key] = listed._replace(rows_read=0)
-    return listed if listed.rows is None or len(listed.rows) <= most else NOT_LISTED
-
-
-def _count(view: View, row_filter: RowFilter, first: int, stop: int) -> tuple[int, int]:
-    """The number of rows that pass a filter among the rows ``[first, stop)`` of the base, and that of compared rows.
-
-    The view stores the last counts.
-    """
-    key = row_filter, first, stop
-    known = view.counts_of_filters
-    count = known.get(key)
-    if count is not None:
-        return count, 0
-    count = int(np.count_nonzero(row_filter.passing(view.base, slice(first, stop))))
-    if len(known) >= _STORED_COUNTS:
-        known.clear()
-    # Two readers may both count, with the same result.
-    known[key] = count
-    return count, stop - first
 
 
 def _counted(  # noqa: PLR0917 - the bounds of rows and of scores belong together

@@ -35,7 +35,7 @@ from support.tiers import of_tier
 
 CASES = int(os.environ.get("BUCKETQUERY_MERGES", of_tier(600, 20_000)))
 #: One overall question is asked for this many cases about pages.
-CASES_PER_OVERALL = 10
+CASES_PER_OVERALL = 5
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 #: No overall bucket is longer, in seconds.
 LONGEST_S = 2**62 // 1_000

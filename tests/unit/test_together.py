@@ -13,7 +13,7 @@ from bucketquery.jobs.catalog import Catalog
 from bucketquery.jobs.selected_jobs import SelectedJobs
 from bucketquery.model.schema import BUCKET
 from bucketquery.queries.queries import AnyQuery, resolve
-from bucketquery.search import many_jobs, threshold, together
+from bucketquery.search import many_jobs, row_filter, threshold, together
 from bucketquery.search.many_jobs import search_jobs
 from bucketquery.search.search import search
 from bucketquery.search.shortcuts import ALL_SHORTCUTS, Shortcuts
@@ -253,7 +253,7 @@ def test_a_deep_page_by_score_skips_the_matches_before_it(monkeypatch: pytest.Mo
 def test_counts_of_some_jobs_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second search of the same window counts nothing anew. Only the last counts are stored."""
     monkeypatch.setattr(threshold, "_LISTED", 10)
-    monkeypatch.setattr(threshold, "_STORED_COUNTS", 2)
+    monkeypatch.setattr(row_filter, "_STORED_COUNTS", 2)
     index = filled(Random(5))
     snapshot = index.snapshot()
     catalog = snapshot._catalog

@@ -10,6 +10,7 @@ import pytest
 
 from bucketquery.errors import InvalidQuery, LimitExceeded
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, SCHEMAS, Schema
+from bucketquery.queries.queries import RecordQuery
 from bucketquery.queries.where import MOST_FIELDS, MOST_VALUES, filtered_schema, read_where
 
 each_schema = pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS.keys())
@@ -89,6 +90,8 @@ def test_each_kind_has_its_own_names() -> None:
     [
         ("job_id", "; use [jobs]"),
         ("timestamp", "; use [start] and [end]"),
+        ("@timestamp", "; use [start] and [end]"),
+        ("event.ingested", "by [event.ingested]"),
         ("is_interim", "; use [exclude_interim]"),
         ("record_score", "; use [record_score]"),
         ("probability", "by [probability]"),
@@ -107,6 +110,32 @@ def test_the_message_names_the_parameter_to_use(name: str, shown: str) -> None:
 def test_only_a_mapping_is_a_filter(where: Any) -> None:
     """A list of pairs is none, nor is a tuple that has not the stored form."""
     assert refusal(where).reason == f"[where] must be a mapping of fields to values, not {type(where).__name__}"
+
+
+class Items(dict[str, Any]):
+    """A mapping with any items."""
+
+    def __init__(self, items: Any) -> None:
+        super().__init__()
+        self._items = items
+
+    def items(self) -> Any:
+        """The items that were given."""
+        return self._items
+
+
+@pytest.mark.parametrize("items", [[("a", "b", "c")], [5], None, ["ab"], 5])
+def test_the_items_of_a_mapping_are_pairs(items: Any) -> None:
+    """A class that gives other items is no mapping of fields to values."""
+    assert refusal(Items(items)).reason == "[where] must be a mapping of fields to values, not Items"
+
+
+def test_a_number_that_no_record_has_is_left_out() -> None:
+    """Then the query can be printed, and has a cursor."""
+    query = RecordQuery(jobs="web", where={"detector_index": [0, 10**5000]})
+    assert query.where == (("detector_index", (0,)),)
+    assert "detector_index" in repr(query)
+    assert RecordQuery(jobs="web", where={"detector_index": 2**63}).where == (("detector_index", ()),)
 
 
 def test_the_names_are_texts() -> None:
