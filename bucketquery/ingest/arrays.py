@@ -6,7 +6,6 @@ polars. `scores` reads new scores in the same way.
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -27,12 +26,14 @@ from bucketquery.ingest.batch import (
 from bucketquery.ingest.checks import IS_REQUIRED, Owner, Unfit
 from bucketquery.ingest.extra_fields import fields_to_text, part
 from bucketquery.ingest.frames import columns_of, plain_column
+from bucketquery.ingest.texts import Texts, texts_of
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.numbers import is_number
 from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
-from bucketquery.model.text import brief
+from bucketquery.model.text import are_job_ids, brief
 from bucketquery.queries.parameters import read_job_id
+from bucketquery.storage.keywords import MISSING, NO_KEYWORDS
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
 _Stored = TypeVar("_Stored")
@@ -55,6 +56,8 @@ _NESTED: Final = frozenset(
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
 #: Added to the reason if an entry is NaN, which is how some libraries write a gap.
 _HOW_TO_WRITE_A_GAP: Final = "; a gap is None, a masked entry, or a null of a nullable column"
+#: The kinds of arrays that may hold text.
+_TEXT: Final = frozenset("OUT")
 #: The columns that have no gaps.
 _NO_GAPS: Final = frozenset({"job_id", "timestamp", "bucket_span"})
 
@@ -80,10 +83,8 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     named = named_columns("columns", columns, allowed, lambda name: _not_a_field(name, kind), schema.fields)
     given = as_arrays("columns", schema, named)
     length = len(given["timestamp"])
-    codes = JobCodes()
-    jobs = _jobs(given.get("job_id"), job_id, length, codes)
+    jobs, ids = _jobs(given.get("job_id"), job_id, length)
     stored = {field.name: checked("columns", field, given.get(field.name), length) for field in schema.columns}
-    ids = codes.ids()
 
     values = {name: column.values for name, column in stored.items()}
     lists = {
@@ -95,7 +96,9 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         for field in schema.lists
     }
     if "result_type" in given:
-        _each("columns", "result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
+        texts = as_texts(given["result_type"])
+        if texts is None or any(text != kind for text in texts.distinct):
+            _each("columns", "result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
     chunk = Chunk.of(jobs, stored, lists)
     return assemble({kind: [chunk if keep else chunk.without(schema.only_shown)]}, ids, {})
 
@@ -182,35 +185,67 @@ def _is_single(column: object) -> bool:
     return type(single) is bool or is_number(single)
 
 
-def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int64s:
+def _jobs(column: Any, job_id: str | None, length: int) -> tuple[Int64s, Sequence[str]]:
+    """The job of each row as a code, and the ids of the jobs in the order of their codes."""
     if (column is None) == (job_id is None):
         reason = "the job must be given by a column [job_id] or by the argument, and not by both"
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
-    if column is not None:
-        with suppress(Unfit):
-            return codes.whole(_entries(column))
-        return np.array(_each("columns", "job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
-    # A broadcast view: one code for all rows, without memory for each.
-    return np.broadcast_to(np.int64(codes.code(read_job_id(job_id))), length)
+    if column is None:
+        # A broadcast view: one code for all rows, without memory for each.
+        return np.broadcast_to(np.int64(0), length), [read_job_id(job_id)]
+    texts = as_texts(column)
+    if texts is not None and texts.is_complete() and (not texts.distinct or are_job_ids(texts.distinct)):
+        return texts.codes.astype(np.int64), texts.distinct
+    codes = JobCodes()
+    jobs = np.array(_each("columns", "job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
+    return jobs, codes.ids()
 
 
 def checked(argument: str, field: Field, given: Any, length: int) -> Column:
     """The checked column, a copy. ``argument`` is the name of the argument that has it."""
-    if given is None:
-        given = [None] * length
+    if given is None and not field.required:
+        return _missing(field, length)
     if field.name == "bucket_span" and _is_single(given):
         try:
             return Column(np.full(length, checks.scalar(field, given), dtype=np.int64), None)
         except Unfit as unfit:
             raise refused(f"{argument}.bucket_span", unfit) from None
+    if field.type is Type.KEYWORD:
+        texts = as_texts(given)
+        if texts is None:
+            entries = _each(argument, field.name, given, lambda value, _: checks.scalar(field, value))
+            texts = texts_of(entries)
+            assert texts is not None
+        codes, keywords = texts.encoded()
+        return Column(codes, None, keywords)
     whole = _whole_array(field, given)
     if whole is None:
         return checked_column(field, _each(argument, field.name, given, lambda value, _: checks.scalar(field, value)))
     return whole
 
 
+def as_texts(given: Any) -> Texts | None:
+    """The texts of a column that has nothing but built-in texts and gaps; None if single entries must be checked."""
+    if isinstance(given, Texts):
+        return given
+    if not isinstance(given, list | tuple) and np.ma.getdata(given).dtype.kind not in _TEXT:
+        return None
+    return texts_of(_entries(given))
+
+
+def _missing(field: Field, length: int) -> Column:
+    """The column of a field that is not given."""
+    if field.type is Type.KEYWORD:
+        return Column(np.full(length, MISSING, dtype=np.int32), None, NO_KEYWORDS)
+    if field.type is Type.DOUBLE:
+        return Column(np.full(length, np.nan), None)
+    return Column(np.zeros(length, dtype=field.type.dtype), np.zeros(length, dtype=np.bool_))
+
+
 def _whole_array(field: Field, given: Any) -> Column | None:
     """The column if it can be checked as a whole; None if single entries must be checked."""
+    if isinstance(given, Texts):
+        return None
     if isinstance(given, list | tuple):
         return whole_column(field, given)
     if given.dtype.kind == "O":
@@ -234,8 +269,6 @@ def _whole_array(field: Field, given: Any) -> Column | None:
 def _converted(field: Field, array: Array) -> Array | None:
     """A copy of the array in the column's dtype; None if an entry is outside the field's bounds."""
     dtype_kind = array.dtype.kind
-    if field.type is Type.KEYWORD:
-        return None
     if field.type is Type.BOOLEAN:
         return array.copy() if dtype_kind == "b" else None
     if field.type is Type.TIMESTAMP and dtype_kind == "M":
@@ -280,21 +313,27 @@ def _milliseconds(array: Array) -> Int64s | None:
 
 
 def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLists:
+    if given is None:
+        return NO_LISTS
+
     def listed(value: object, row: int) -> tuple[object, ...]:
         return () if value is None else checks.listed(field, value, owner(row))
 
-    return SparseLists.of_tuples([] if given is None else _each("columns", field.name, given, listed))
+    return SparseLists.of_tuples(_each("columns", field.name, given, listed))
 
 
 def _instants(given: Any, length: int) -> SparseLists:
-    return NO_LISTS if given is None else SparseLists.of_instants(*checked("columns", checks.INGESTED, given, length))
+    return NO_LISTS if given is None else checked("columns", checks.INGESTED, given, length).instants()
 
 
 def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:
     """The extra fields of each row as text, made from the columns of the parts."""
+    named = [field for field in schema.parts if field.name in given]
+    if not named:
+        return NO_LISTS
     parts: list[dict[str, Any]] = [{} for _ in range(length)]
-    for field in schema.parts:
-        for row, value in enumerate(_parts(field, given.get(field.name))):
+    for field in named:
+        for row, value in enumerate(_parts(field, given[field.name])):
             if value is not None:
                 parts[row][field.name] = value
     return SparseLists.of_tuples([fields_to_text(some) for some in parts])
@@ -304,7 +343,7 @@ def _parts(field: Field, given: Any) -> list[Any]:
     def stored(value: object, _: int) -> Any:
         return None if value is None else part(field, value)
 
-    return [] if given is None else _each("columns", field.name, given, stored)
+    return _each("columns", field.name, given, stored)
 
 
 def _each(argument: str, name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
@@ -326,6 +365,8 @@ def _each(argument: str, name: str, given: Any, store: Callable[[object, int], _
 
 
 def _entries(given: Any) -> Sequence[object]:
+    if isinstance(given, Texts):
+        return given.entries()
     if isinstance(given, list | tuple):
         return given
     bare = np.ma.getdata(given)
