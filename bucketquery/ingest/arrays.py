@@ -1,11 +1,11 @@
 """Arrays to checked columns: bulk input.
 
-Columns may hold the same values as documents; `checks` has the definitions. `frames` reads the columns of pandas and
-polars. `scores` reads new scores in the same way.
+Columns may hold the same values as documents; `checks` has the definitions. `columns` has their names and
+lengths. `scores` reads new scores in the same way.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -23,15 +23,14 @@ from bucketquery.ingest.batch import (
     refused,
     whole_column,
 )
-from bucketquery.ingest.checks import IS_REQUIRED, Owner, Unfit
+from bucketquery.ingest.checks import Owner, Unfit
+from bucketquery.ingest.columns import as_arrays, is_single, named_columns
 from bucketquery.ingest.extra_fields import fields_to_text, part
-from bucketquery.ingest.frames import columns_of, plain_column
 from bucketquery.ingest.texts import Texts, texts_of
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.numbers import is_number
 from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
-from bucketquery.model.text import are_job_ids, brief
+from bucketquery.model.text import are_job_ids
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
@@ -40,18 +39,6 @@ _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
 _INT64_EDGE: Final = 2**63
-_EXACT: Final = (list, tuple)
-#: The types of fields whose values are lists or objects.
-_NESTED: Final = frozenset(
-    {
-        Type.KEYWORDS,
-        Type.BUCKET_INFLUENCERS,
-        Type.DOUBLES,
-        Type.OBJECT,
-        Type.OBJECTS,
-        Type.INFLUENCES,
-    }
-)
 #: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so the bounds cannot be converted to them.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
 #: Added to the reason if an entry is NaN, which is how some libraries write a gap.
@@ -66,9 +53,9 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     """A batch of arrays by field name, checked, copied and sorted.
 
     Args:
-        columns: 1-d arrays of equal length, or a frame of pandas or polars; ``timestamp`` in epoch ms or datetime64,
-            ``bucket_span`` an array or one int. A value is missing if its field is left out, if it is masked, if it is
-            None in a list or an object array, or if it is a null of a series.
+        columns: 1-d arrays of equal length, a frame of pandas or polars, or an Arrow table; ``timestamp`` in epoch ms
+            or datetime64, ``bucket_span`` an array or one int. A value is missing if its field is left out, if it is
+            masked, if it is None in a list or an object array, or if it is a null of a series or of an Arrow array.
         job_id: the job of all rows; None if a column ``job_id`` names the job of each row.
         kind: the kind of all rows.
         keep: True keeps display fields too; False keeps only the fields that queries filter or sort by.
@@ -112,79 +99,6 @@ def _not_a_field(name: str, kind: Kind) -> str:
     return f"not a field of {'an' if kind == INFLUENCER.kind else 'a'} {kind}{hint}"
 
 
-def named_columns(
-    argument: str, columns: Any, allowed: Collection[str], otherwise: Callable[[str], str], fields: Sequence[Field]
-) -> dict[str, Any]:
-    """The columns by name, without those that are None.
-
-    Args:
-        argument: the name of the argument, with which the paths of errors begin.
-        columns: a mapping or a frame.
-        allowed: the names that a column may have.
-        otherwise: gives the reason for refusing another name.
-        fields: the fields of the columns; some are required.
-    """
-    named = columns.items() if isinstance(columns, Mapping) else columns_of(columns)
-    if named is None:
-        reason = f"[{argument}] must be arrays by field name, or a pandas or polars frame, not {type(columns).__name__}"
-        raise InvalidDocument(reason, field=argument, value=columns)
-    given: dict[str, Any] = {}
-    for key, column in named:
-        name = base_form(key)
-        if type(name) is not str:
-            # The columns of a frame with several levels are tuples.
-            shown = ".".join(map(brief, key)) if type(key) is tuple else brief(key)
-            raise refused(f"{argument}.{shown}", Unfit(f"must have text for its name, not {type(key).__name__}", key))
-        if name not in allowed:
-            raise refused(f"{argument}.{brief(name)}", Unfit(otherwise(name), key))
-        if name in given:
-            raise refused(f"{argument}.{name}", Unfit("is the name of two columns", key))
-        given[name] = column
-    for field in fields:
-        if field.required and given.get(field.name) is None:
-            raise refused(f"{argument}.{field.name}", Unfit(IS_REQUIRED, None))
-    return {name: column for name, column in given.items() if column is not None}
-
-
-def as_arrays(argument: str, schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays a scalar."""
-    nested = {field.name for field in schema.by_name.values() if field.type in _NESTED}
-    columns = {}
-    length = None
-    for name in sorted(given, key=lambda name: name != "timestamp"):
-        column = plain_column(given[name], is_nested=name in nested)
-        if isinstance(column, Sequence) and not isinstance(column, str | bytes | range | memoryview):
-            # NumPy would make a 2-d array of lists with equal lengths, and raise for others. A subclass may report any
-            # length, so only the entries that it yields count.
-            column = list(column) if type(column) in _EXACT else [entry for entry in column]  # noqa: C416 - see above
-        if name != "bucket_span" or not _is_single(column):
-            column = _array(f"{argument}.{name}", column)
-            length = len(column) if length is None else length
-            if len(column) != length:
-                reason = f"has {len(column)} entries where [timestamp] has {length}"
-                raise refused(f"{argument}.{name}", Unfit(reason, given[name]))
-        columns[name] = column
-    return columns
-
-
-def _array(path: str, column: Any) -> Any:
-    is_plain = type(column) is np.ndarray and column.ndim == 1 and column.dtype.names is None
-    if is_plain or isinstance(column, list | tuple):
-        return column
-    single = base_form(column)
-    # NumPy would call methods of a number's or a text's class.
-    array = np.asanyarray(single if type(single) is str or _is_single(single) else column)
-    if array.ndim == 1 and array.dtype.names is None:
-        return array
-    shown = "one of records" if array.ndim == 1 else f"{array.ndim}-d" if array.ndim else type(column).__name__
-    raise refused(path, Unfit(f"must be a 1-d array, not {shown}", column))
-
-
-def _is_single(column: object) -> bool:
-    single = base_form(column)
-    return type(single) is bool or is_number(single)
-
-
 def _jobs(column: Any, job_id: str | None, length: int) -> tuple[Int64s, Sequence[str]]:
     """The job of each row as a code, and the ids of the jobs in the order of their codes."""
     if (column is None) == (job_id is None):
@@ -205,7 +119,7 @@ def checked(argument: str, field: Field, given: Any, length: int) -> Column:
     """The checked column, a copy. ``argument`` is the name of the argument that has it."""
     if given is None and not field.required:
         return _missing(field, length)
-    if field.name == "bucket_span" and _is_single(given):
+    if field.name == "bucket_span" and is_single(given):
         try:
             return Column(np.full(length, checks.scalar(field, given), dtype=np.int64), None)
         except Unfit as unfit:

@@ -12,9 +12,10 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import sort_order
 from bucketquery.errors import InvalidDocument, InvalidQuery
-from bucketquery.ingest.arrays import as_arrays, checked, named_columns
+from bucketquery.ingest.arrays import checked
 from bucketquery.ingest.batch import refused
 from bucketquery.ingest.checks import Unfit
+from bucketquery.ingest.columns import as_arrays, named_columns
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Array, Field, Int64s, Objects, Schema
 from bucketquery.storage.comparison import find_rows
 from bucketquery.storage.nested_scores import ScoresByName

@@ -27,6 +27,9 @@ class Texts:
     codes: Int32s
     distinct: Sequence[str]
 
+    def __len__(self) -> int:
+        return len(self.codes)
+
     def entries(self) -> list[str | None]:
         """The text of each row; None if it has none."""
         entries: list[str | None] = keywords_of(self.codes, _objects(self.distinct)).tolist()
