@@ -25,12 +25,12 @@ from bucketquery.ingest.batch import (
 )
 from bucketquery.ingest.checks import Owner, Unfit
 from bucketquery.ingest.columns import as_arrays, is_single, named_columns
-from bucketquery.ingest.extra_fields import fields_to_text, part
+from bucketquery.ingest.extra_fields import fields_of_text, fields_to_text, part
 from bucketquery.ingest.texts import Texts, texts_of
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
-from bucketquery.model.text import are_job_ids
+from bucketquery.model.text import are_job_ids, brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
@@ -38,6 +38,8 @@ from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
+#: The column of extra fields, a JSON object as text in each row.
+_EXTRA_FIELDS: Final = "extra_fields"
 _INT64_EDGE: Final = 2**63
 #: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so the bounds cannot be converted to them.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
@@ -66,7 +68,8 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         InvalidQuery: ``job_id`` is not a valid job id.
     """
     schema = SCHEMAS[kind]
-    allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys()
+    has_extra_fields = any(field.type is Type.EXTRA_FIELDS for field in schema.lists)
+    allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys() | ({_EXTRA_FIELDS} if has_extra_fields else set())
     named = named_columns("columns", columns, allowed, lambda name: _not_a_field(name, kind), schema.fields)
     given = as_arrays("columns", schema, named)
     length = len(given["timestamp"])
@@ -241,16 +244,32 @@ def _instants(given: Any, length: int) -> SparseLists:
 
 
 def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:
-    """The extra fields of each row as text, made from the columns of the parts."""
+    """The extra fields of each row as text, made from the columns of the parts and from the column of JSON texts."""
     named = [field for field in schema.parts if field.name in given]
-    if not named:
-        return NO_LISTS
-    parts: list[dict[str, Any]] = [{} for _ in range(length)]
+    parts: list[dict[str, Any]] = [{} for _ in range(length if named else 0)]
     for field in named:
         for row, value in enumerate(_parts(field, given[field.name])):
             if value is not None:
                 parts[row][field.name] = value
+    if _EXTRA_FIELDS in given:
+        others = _each("columns", _EXTRA_FIELDS, given[_EXTRA_FIELDS], lambda value, _: fields_of_text(schema, value))
+        parts = (
+            [_merged(schema, row, *both) for row, both in enumerate(zip(parts, others, strict=True))]
+            if named
+            else others
+        )
     return SparseLists.of_tuples([fields_to_text(some) for some in parts])
+
+
+def _merged(schema: Schema, row: int, parts: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a row from columns of their own, and its other extra fields, in the order of a document's."""
+    for name in others:
+        if name in parts:
+            path = f"columns.{_EXTRA_FIELDS}[{row}].{brief(name)}"
+            raise refused(path, Unfit(f"is given by the column [{name}] too", others[name]))
+    both = {**parts, **others}
+    documented = [field.name for field in schema.parts if field.name in both]
+    return {name: both[name] for name in (*documented, *(name for name in both if name not in documented))}
 
 
 def _parts(field: Field, given: Any) -> list[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bucketquery.ingest.arrow_parts import LISTS, MALFORMED, NUMBERS, TEXTS, ArrowType, Part
 from bucketquery.ingest.checks import Unfit
-from bucketquery.ingest.texts import Coder, Texts
+from bucketquery.ingest.texts import Coder, Texts, recoded, used_codes
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
 from bucketquery.storage.keywords import MISSING
 
@@ -107,22 +107,19 @@ def _codes(of: ArrowType, part: Part, coder: Coder) -> Int32s:
 def _codes_of_dictionary(of: ArrowType, part: Part, coder: Coder) -> Int32s:
     assert of.dictionary is not None
     indices, values = _indices(of, part)
-    # Entries that no row has may be anything, and the order is that of the first rows.
-    rows = np.full(len(values), len(indices), dtype=np.int64)
-    used = (indices != MISSING).nonzero()[0][::-1]
-    rows[indices[used]] = used
-    order = rows.argsort(kind="stable")[: int(np.count_nonzero(rows < len(indices)))]
+    used = used_codes(indices)
+    codes = np.full(len(used), MISSING, dtype=np.int32)
+    # The entries are read in their own order. An entry that no row has may be anything.
+    is_read = np.zeros(len(values), dtype=np.bool_)
+    is_read[used] = True
     present = values.present()
     if present is not None:
-        order = order[present[order]]
-    # The code of a null is that of the last entry.
-    codes = np.full(len(values) + 1, MISSING, dtype=np.int32)
-    keep = np.zeros(len(values), dtype=np.bool_)
-    keep[order] = True
-    places = np.cumsum(keep) - 1
-    texts = [*_bytes(of.dictionary, values, keep)]
-    codes[order] = coder.codes(map(texts.__getitem__, places[order].tolist()), len(order))
-    return codes[indices]
+        is_read &= present
+    texts = [*_bytes(of.dictionary, values, is_read)]
+    places = (np.cumsum(is_read) - 1)[used]
+    has_text = is_read[used]
+    codes[has_text] = coder.codes(map(texts.__getitem__, places[has_text].tolist()), int(np.count_nonzero(has_text)))
+    return recoded(indices, used, codes)
 
 
 def _indices(of: ArrowType, part: Part) -> tuple[Int64s, Part]:

@@ -12,7 +12,7 @@ from bucketquery.errors import InvalidDocument
 from bucketquery.ingest.arrow import ArrowColumn, arrow_column, arrow_columns, can_read_arrow, is_arrow
 from bucketquery.ingest.batch import refused
 from bucketquery.ingest.checks import IS_REQUIRED, Unfit
-from bucketquery.ingest.frames import columns_of, plain_column
+from bucketquery.ingest.frames import columns_of, is_of_codes, plain_column
 from bucketquery.ingest.texts import Texts
 from bucketquery.model.numbers import is_number
 from bucketquery.model.scalars import base_form
@@ -50,9 +50,11 @@ def named_columns(
     if named is None and is_arrow(columns):
         named = arrow_columns(argument, columns)
     if named is None:
-        reason = f"[{argument}] must be arrays by field name, an Arrow table, or a pandas or polars frame, not {type(columns).__name__}"
         hint = "; call .collect() first" if hasattr(type(columns), "collect") else ""
-        raise InvalidDocument(reason + hint, field=argument, value=columns)
+        reason = (
+            f"must be arrays by field name, an Arrow table, or a pandas or polars frame, not {type(columns).__name__}"
+        )
+        raise InvalidDocument(f"[{argument}] {reason}{hint}", field=argument, value=columns)
     given: dict[str, Any] = {}
     for key, column in named:
         name = base_form(key)
@@ -95,7 +97,8 @@ def as_arrays(argument: str, schema: Schema, given: Mapping[str, Any]) -> dict[s
 def _plain(path: str, column: Any, *, is_nested: bool) -> Any:
     """A column of a library as an array, a masked array, texts or a list. Anything else stays as it is."""
     if type(column) is not ArrowColumn:
-        column = plain_column(column, is_nested=is_nested)
+        if not (is_of_codes(column) and can_read_arrow()):
+            column = plain_column(column, is_nested=is_nested)
         # Without nanoarrow, NumPy reads the arrays of other libraries.
         if type(column) is np.ndarray or not is_arrow(column) or not can_read_arrow():
             return column

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from bucketquery.model.schema import Int32s, Objects
+from bucketquery.model.schema import Array, Int32s, Int64s, Objects
 from bucketquery.storage.keywords import MISSING, keywords_of
 
 
@@ -85,6 +85,42 @@ def texts_of(values: Sequence[object]) -> Texts | None:
         # The codes behind that of None move up by one.
         codes = np.where(codes == none, MISSING, codes - (codes > none)).astype(np.int32)
     return Texts(codes, cast("list[str]", distinct))
+
+
+def texts_of_codes(codes: Array, value: Callable[[int], object]) -> Texts | None:
+    """The texts of rows that are codes of some dictionary; None if a row has a value that is no built-in text.
+
+    Args:
+        codes: integers of any width; `MISSING` for a row without text.
+        value: returns the value of a code. Only codes that a row has are looked up.
+    """
+    used = used_codes(codes)
+    values = [value(code) for code in used.tolist()]
+    texts = texts_of(values)
+    if texts is None or not texts.is_complete():
+        return None
+    return Texts(recoded(codes, used, texts.codes), texts.distinct)
+
+
+def used_codes(codes: Array) -> Int64s:
+    """The codes that rows have, in the order of their first rows, without `MISSING`.
+
+    O(n + k) for n rows and codes below k.
+    """
+    rows = np.full(int(codes.max(initial=MISSING)) + 1, len(codes), dtype=np.int64)
+    some = (codes != MISSING).nonzero()[0][::-1]
+    # The first row of a code overwrites its other rows, because they are in reverse order.
+    rows[codes[some]] = some
+    return rows.argsort(kind="stable")[: int(np.count_nonzero(rows < len(codes)))]
+
+
+def recoded(codes: Array, used: Int64s, new: Int32s) -> Int32s:
+    """The rows in new codes: ``new`` has one for each of the ``used`` codes; `MISSING` stays."""
+    table = np.full(int(used.max(initial=MISSING)) + 2, MISSING, dtype=np.int32)
+    table[used] = new
+    # A missing text has the code -1, which picks the last entry.
+    found: Int32s = table[codes]
+    return found
 
 
 def _objects(texts: Sequence[str]) -> Objects:
