@@ -29,7 +29,7 @@ from bucketquery.ingest.extra_fields import fields_of_text, fields_to_text, part
 from bucketquery.ingest.texts import Texts, texts_of
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
+from bucketquery.model.schema import BUCKET, EVENT_INGESTED, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
 from bucketquery.model.text import are_job_ids, brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS
@@ -232,11 +232,24 @@ def _milliseconds(array: Array) -> Int64s | None:
 def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLists:
     if given is None:
         return NO_LISTS
+    is_nested = field.type is Type.BUCKET_INFLUENCERS
 
     def listed(value: object, row: int) -> tuple[object, ...]:
-        return () if value is None else checks.listed(field, value, owner(row))
+        if value is None:
+            return ()
+        return checks.listed(field, _with_events(value) if is_nested else value, owner(row))
 
     return SparseLists.of_tuples(_each("columns", field.name, given, listed))
+
+
+def _with_events(influencers: object) -> object:
+    """Nested influencers with an object `event` in place of the flat instant that a struct has for it."""
+    if type(influencers) is not list:
+        return influencers
+    return [
+        {**one, "event": {"ingested": one[EVENT_INGESTED]}} if type(one) is dict and EVENT_INGESTED in one else one
+        for one in influencers
+    ]
 
 
 def _instants(given: Any, length: int) -> SparseLists:

@@ -97,11 +97,11 @@ def as_arrays(argument: str, schema: Schema, given: Mapping[str, Any]) -> dict[s
 def _plain(path: str, column: Any, *, is_nested: bool) -> Any:
     """A column of a library as an array, a masked array, texts or a list. Anything else stays as it is."""
     if type(column) is not ArrowColumn:
-        if not (is_of_codes(column) and can_read_arrow()):
-            column = plain_column(column, is_nested=is_nested)
         # Without nanoarrow, NumPy reads the arrays of other libraries.
-        if type(column) is np.ndarray or not is_arrow(column) or not can_read_arrow():
-            return column
+        takes_arrow = is_arrow(column) and can_read_arrow()
+        known = column if takes_arrow and is_of_codes(column) else plain_column(column, is_nested=is_nested)
+        if known is not column or not takes_arrow:
+            return known
         column = arrow_column(path, column)
     try:
         return column.plain()
