@@ -29,7 +29,18 @@ from bucketquery.ingest.extra_fields import fields_of_text, fields_to_text, part
 from bucketquery.ingest.texts import Texts, texts_of
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import BUCKET, EVENT_INGESTED, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
+from bucketquery.model.schema import (
+    BUCKET,
+    EVENT_INGESTED,
+    INFLUENCER,
+    SCHEMAS,
+    Array,
+    Field,
+    Int64s,
+    Kind,
+    Schema,
+    Type,
+)
 from bucketquery.model.text import are_job_ids, brief
 from bucketquery.queries.parameters import read_job_id
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS

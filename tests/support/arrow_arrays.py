@@ -5,6 +5,7 @@ NumPy arrays. `table` makes real arrays of them with nanoarrow.
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, Final
 
 import numpy as np
@@ -44,7 +45,7 @@ class StandIn:
         self.format = of
         self.length = length
         # A buffer without entries may be absent, as that of an empty array often is.
-        self.owned = [None if buffer is None else np.ascontiguousarray(buffer) for buffer in buffers]
+        self.owned = [None if buffer is None else np.array(buffer) for buffer in buffers]
         self.buffers = tuple(0 if one is None or not one.size else one.ctypes.data for one in self.owned)
         self._children = children
         self.n_children = len(children)
@@ -188,26 +189,28 @@ def _fill(found: Any, array: StandIn, *, is_root: bool = False) -> None:
 
 
 def table(*batches: StandIn, as_array: bool = False) -> Any:
-    """A producer of batches, which can be read once: a stream, or one array."""
-    from nanoarrow.c_array_stream import CArrayStream  # noqa: PLC0415 - only some tests need it
+    """A producer of batches: of a stream, or of one array. It makes the arrays anew each time it is asked."""
 
-    arrays = [exported(batch) for batch in batches]
+    def stream() -> Any:
+        from nanoarrow.c_array_stream import CArrayStream  # noqa: PLC0415 - only some tests need it
+
+        arrays = [exported(batch) for batch in batches]
+        return CArrayStream.from_c_arrays(arrays, arrays[0].schema, move=True, validate=False)
+
     if as_array:
-        (whole,) = arrays
-        # An array is moved by way of a stream, because a copy of views of text corrupts memory.
-        moved = next(CArrayStream.from_c_arrays([whole], whole.schema, move=True, validate=False))
-        return _producer("__arrow_c_array__", moved.__arrow_c_array__)
-    stream = CArrayStream.from_c_arrays(arrays, arrays[0].schema, move=True, validate=False)
-    return _producer("__arrow_c_stream__", stream.__arrow_c_stream__)
+        # nanoarrow 0.9.0 corrupts memory here if the array has long views of text.
+        return producer("__arrow_c_array__", lambda: next(stream()).__arrow_c_array__())
+    return producer("__arrow_c_stream__", lambda: stream().__arrow_c_stream__())
 
 
-def _producer(method: str, give: Callable[[], Any]) -> Any:
+def producer(method: str, give: Callable[[], Any]) -> Any:
     """An object whose class has one method of the PyCapsule interface."""
     return type("Producer", (), {method: lambda _, requested_schema=None: give()})()
 
 
 def columns(length: int, **named: StandIn) -> StandIn:
     """A table of named columns."""
-    for name, column in named.items():
-        column.name = name
-    return struct(list(named.values()), length)
+    children = [copy(column) for column in named.values()]
+    for name, child in zip(named, children, strict=True):
+        child.name = name
+    return struct(children, length)
