@@ -1,7 +1,7 @@
 """Arrow arrays made by hand, so that tests of every type run without the libraries that produce them.
 
-A stand-in has the attributes of nanoarrow's arrays and of their schemas that `bucketquery.ingest` reads. Its buffers are
-NumPy arrays. `table` makes real arrays of them with nanoarrow.
+A stand-in has the attributes of nanoarrow's arrays and of their schemas that `bucketquery.ingest` reads. Its buffers
+are NumPy arrays. `table` makes real arrays of them with nanoarrow.
 """
 
 from collections.abc import Callable, Sequence
@@ -205,7 +205,7 @@ def table(*batches: StandIn, as_array: bool = False) -> Any:
 
 def producer(method: str, give: Callable[[], Any]) -> Any:
     """An object whose class has one method of the PyCapsule interface."""
-    return type("Producer", (), {method: lambda _, requested_schema=None: give()})()
+    return type("Producer", (), {method: lambda _: give()})()
 
 
 def columns(length: int, **named: StandIn) -> StandIn:

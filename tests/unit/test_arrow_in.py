@@ -77,8 +77,8 @@ def test_arrays_outlive_their_producer() -> None:
     whole = dict(arrow_columns("columns", table(columns(10_000, n=numbers("l", [*range(10_000)])))))["n"].plain()
     gc.collect()
     others = [np.full(10_000, 7) for _ in range(20)]
-    assert np.array_equal(numbers_of, np.arange(10_000))
-    assert np.array_equal(whole, np.arange(10_000))
+    assert np.array_equal(np.asarray(numbers_of), np.arange(10_000))
+    assert np.array_equal(np.asarray(whole), np.arange(10_000))
     assert len(others) == 20
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bucketquery import InvalidDocument, Kind, ResultsIndex
+from support.arrow_arrays import producer
 from support.semantics_tables import CALLS, result
 
 LONG = "a text of more than twelve bytes, with ä"
@@ -149,7 +150,7 @@ def test_one_array_of_pyarrow(kind: Kind) -> None:
     pa = pytest.importorskip("pyarrow")
     table = PYARROW["views of text"](pa, pa_table(kind))
     batch = table.combine_chunks().to_batches()[0]
-    one = type("Batch", (), {"__arrow_c_array__": lambda _, requested_schema=None: batch.__arrow_c_array__()})()
+    one = producer("__arrow_c_array__", batch.__arrow_c_array__)
     for _ in range(4):
         assert_stored(one, kind)
 
@@ -217,13 +218,9 @@ def test_polars(way: str, kind: Kind) -> None:
         "frame": frame,
         "text as codes": frame.with_columns(pl.col(texts).cast(pl.Categorical)),
         "slices": pl.concat([frame.slice(0, 3), frame.slice(3)], rechunk=False),
-        "stream": type(
-            "Stream", (), {"__arrow_c_stream__": lambda _, requested_schema=None: frame.__arrow_c_stream__()}
-        )(),
+        "stream": producer("__arrow_c_stream__", frame.__arrow_c_stream__),
         "columns": {name: frame[name] for name in frame.columns},
-        "struct": type(
-            "S", (), {"__arrow_c_stream__": lambda _, requested_schema=None: frame.to_struct().__arrow_c_stream__()}
-        )(),
+        "struct": producer("__arrow_c_stream__", lambda: frame.to_struct().__arrow_c_stream__()),
     }
     for _ in range(3):
         assert_stored(ways[way], kind)
@@ -233,7 +230,7 @@ def test_the_types_of_polars_that_arrow_does_not_have() -> None:
     """A frame with `Int128` is read without Arrow; its stream is refused by the name of the column."""
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame({"timestamp": pl.Series([0, None], dtype=pl.Int128), "bucket_span": [60, 60]})
-    stream = type("Stream", (), {"__arrow_c_stream__": lambda _, requested_schema=None: frame.__arrow_c_stream__()})()
+    stream = producer("__arrow_c_stream__", frame.__arrow_c_stream__)
     with pytest.raises(InvalidDocument) as caught:
         ResultsIndex().upsert_columns(frame, job_id="web")
     assert caught.value.field == "columns.timestamp[1]"
@@ -265,7 +262,7 @@ def test_pandas(way: str, kind: Kind) -> None:
         if way == "another index":
             frame = frame.iloc[::-1]
         assert_stored(
-            type("Stream", (), {"__arrow_c_stream__": lambda _, requested_schema=None: frame.__arrow_c_stream__()})(),
+            producer("__arrow_c_stream__", frame.__arrow_c_stream__),
             kind,
         )
 

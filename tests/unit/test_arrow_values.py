@@ -30,7 +30,8 @@ def entries(*arrays: StandIn) -> list[Any]:
         return found.entries()
     if isinstance(found, np.ma.MaskedArray):
         return [None if entry is np.ma.masked else entry.item() for entry in found]
-    return found.tolist() if isinstance(found, np.ndarray) else found
+    rows: list[Any] = found.tolist() if isinstance(found, np.ndarray) else found
+    return rows
 
 
 NUMBERS: list[tuple[str, list[Any]]] = [
