@@ -12,6 +12,7 @@ import numpy as np
 
 from bucketquery.ingest.arrow_parts import LISTS, MALFORMED, NUMBERS, TEXTS, ArrowType, Part
 from bucketquery.ingest.checks import Unfit
+from bucketquery.ingest.short_texts import LONGEST_SHORT, MANY, first_rows
 from bucketquery.ingest.texts import Coder, Texts, recoded, used_codes
 from bucketquery.model.schema import Array, Bools, Int32s, Int64s
 from bucketquery.storage.keywords import MISSING
@@ -96,11 +97,18 @@ def _texts(of: ArrowType, parts: Sequence[Part]) -> Texts:
 
 def _codes(of: ArrowType, part: Part, coder: Coder) -> Int32s:
     present = part.present()
-    texts = _bytes(of, part, present)
+    starts, stops, source = _spans(of, part, present)
+    if len(starts) >= MANY and int((stops - starts).max()) <= LONGEST_SHORT:
+        first = first_rows(starts, stops, source)
+        is_first = first == np.arange(len(first))
+        of_firsts = coder.codes(_pieces(starts[is_first], stops[is_first], source), int(np.count_nonzero(is_first)))
+        some: Int32s = of_firsts[(np.cumsum(is_first) - 1)[first]]
+    else:
+        some = coder.codes(_pieces(starts, stops, source), len(starts))
     if present is None:
-        return coder.codes(texts, len(part))
+        return some
     codes = np.full(len(part), MISSING, dtype=np.int32)
-    codes[present] = coder.codes(texts, int(np.count_nonzero(present)))
+    codes[present] = some
     return codes
 
 
@@ -140,7 +148,10 @@ def _indices(of: ArrowType, part: Part) -> tuple[Int64s, Part]:
 
 def _bytes(of: ArrowType, part: Part, present: Bools | None) -> Iterable[bytes]:
     """The bytes of the texts of some rows; only of those that are present."""
-    starts, stops, source = _spans(of, part, present)
+    return _pieces(*_spans(of, part, present))
+
+
+def _pieces(starts: Int64s, stops: Int64s, source: bytes) -> Iterable[bytes]:
     return map(source.__getitem__, map(slice, starts.tolist(), stops.tolist()))
 
 

@@ -199,7 +199,7 @@ def test_a_column_of_a_mapping_is_read_by_numpy_instead(monkeypatch: pytest.Monk
 
 
 def test_only_the_codes_of_polars_come_through_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its other series are read without: text is read in half the time, and the answer needs no extra."""
+    """Its other series are read without: that is as fast, and the answer needs no extra."""
     index = ResultsIndex()
 
     def write(of: str, job: str) -> str:
