@@ -330,3 +330,67 @@ def test_every_instant_of_a_day_in_every_unit() -> None:
             index.upsert_columns({"timestamp": column, "bucket_span": 60}, job_id="web")
             found: Sequence[int] = index.get_buckets(job_id="web", size=1_000).column("timestamp").tolist()
             assert found == expected
+
+
+def random_column(pa: Any, rng: np.random.Generator, values: list[Any], types: Sequence[Any]) -> Any:
+    """The values in a random type, in chunks that are slices of longer arrays, dictionaries included."""
+    of = types[int(rng.integers(len(types)))]
+    is_coded = of in {pa.string(), pa.string_view(), pa.large_string()} and rng.random() < 0.5
+    if pa.types.is_decimal(of):
+        values = [None if value is None else Decimal(str(value)) for value in values]
+    chunks, first = [], 0
+    while first < len(values) or not chunks:
+        stop = first + int(rng.integers(0, len(values) + 1))
+        before = int(rng.integers(0, 12))
+        padded = pa.array([None] * before + values[first:stop] + values[:3], of)
+        if is_coded:
+            padded = padded.cast(pa.string()).dictionary_encode()
+        chunks.append(padded.slice(before, len(values[first:stop])))
+        first = stop
+    return pa.chunked_array(chunks)
+
+
+def test_random_tables_store_what_their_documents_store() -> None:
+    """Random types, nulls, chunks, offsets and orders, of two hundred seeded tables."""
+    pa = pytest.importorskip("pyarrow")
+    texts, lists = [pa.string(), pa.string_view(), pa.large_string()], [pa.list_, pa.large_list, pa.list_view]
+    counts = [pa.int8(), pa.uint16(), pa.int64(), pa.float32(), pa.float64(), pa.decimal128(9, 2)]
+    cause = pa.struct({"probability": pa.float64(), "function": pa.string_view()})
+    fields: dict[str, tuple[Sequence[Any], Callable[[np.random.Generator], Any]]] = {
+        "record_score": ([pa.float32(), pa.float64(), pa.decimal256(40, 1)], lambda rng: float(rng.integers(200)) / 2),
+        "detector_index": (counts, lambda rng: int(rng.integers(100))),
+        "is_interim": ([pa.bool_()], lambda rng: bool(rng.integers(2))),
+        "function": (texts, lambda rng: ("mean", "", LONG, LONG + "!", "ä")[int(rng.integers(5))]),
+        "by_field_value": (texts, lambda rng: f"{LONG} {rng.integers(5)}"),
+        "actual": ([of(pa.float64()) for of in lists], lambda rng: rng.integers(9, size=rng.integers(3)).tolist()),
+        "causes": (
+            [of(cause) for of in lists],
+            lambda rng: [{"probability": 0.5}, {"function": LONG}, {}][: int(rng.integers(4))],
+        ),
+        "job_id": (texts, lambda rng: f"job-{rng.integers(3)}"),
+    }
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        rows = int(rng.integers(0, 30))
+        times = (rng.permutation(rows) * 1_000).tolist()
+        units = [pa.timestamp("s"), pa.timestamp("ms", "UTC"), pa.timestamp("us", "Asia/Tokyo"), pa.timestamp("ns")]
+        instants = [datetime.fromtimestamp(time // 1_000, UTC) for time in times]
+        table = {"timestamp": random_column(pa, rng, instants, units)}
+        table["bucket_span"] = random_column(pa, rng, [60] * rows, counts)
+        documents: list[dict[str, Any]] = [result("record", time) | {"bucket_span": 60} for time in times]
+        for name, (types, draw) in fields.items():
+            if name != "job_id" and rng.random() < 0.3:
+                continue
+            nulls = 0.0 if name == "job_id" else rng.choice([0.0, 0.3, 1.0])
+            values = [None if rng.random() < nulls else draw(rng) for _ in range(rows)]
+            table[name] = random_column(pa, rng, values, types)
+            for document, value in zip(documents, values, strict=True):
+                if value is not None:
+                    document[name] = value
+        by_table, by_documents = ResultsIndex(), ResultsIndex()
+        given = pa.table(table) if seed % 2 else table
+        commit, expected = by_table.upsert_columns(given, kind="record"), by_documents.upsert(documents)
+        assert commit.inserted == expected.inserted, seed
+        assert by_table.jobs() == by_documents.jobs(), seed
+        assert bodies(by_table, "record") == bodies(by_documents, "record"), seed
+        by_table.check()
