@@ -20,9 +20,11 @@ from benchmarks.records import (
     QUESTIONS,
     by_hand,
     check_expanded,
+    index_of_record_columns,
     index_with_buckets,
     middle,
     record,
+    record_columns,
     records,
 )
 from benchmarks.workloads import JOB, Benchmark, Columns, Document, index_of
@@ -102,6 +104,23 @@ def test_records_are_loaded(benchmark: Benchmark, documents: list[Document]) -> 
     assert load().stats()["rows"]["record"] == len(documents)
     benchmark.group = f"load {len(documents):,} records"
     benchmark.extra_info["contestant"] = "index"
+    benchmark(load)
+
+
+@WITHOUT_GARBAGE
+@pytest.mark.parametrize("contestant", ["one job", "a column of jobs"])
+def test_records_are_loaded_from_columns(benchmark: Benchmark, contestant: str, documents: list[Document]) -> None:
+    """Load the records without their lists from arrays of numbers and lists of text."""
+    columns = record_columns(documents)
+    if contestant != "one job":
+        columns["job_id"] = [JOB] * len(documents)
+    load = partial(index_of_record_columns, columns)
+    index = load()
+    assert index.stats()["rows"]["record"] == len(documents)
+    best = max(documents, key=lambda each: float(each["record_score"]))
+    assert index.get_records(job_id=JOB, size=1)[0].partition_field_value == best["partition_field_value"]
+    benchmark.group = f"load {len(documents):,} records from columns"
+    benchmark.extra_info["contestant"] = contestant
     benchmark(load)
 
 

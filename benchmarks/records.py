@@ -14,6 +14,8 @@ from random import Random
 from statistics import median
 from typing import Any, Final
 
+import numpy as np
+
 from benchmarks.questions import check, reading
 from benchmarks.timing import Call, Effort, Figures, WrongAnswer, alternate, race
 from benchmarks.workloads import FIRST_MS, JOB, SPAN_MS, SPAN_S, Document, index_of
@@ -38,6 +40,21 @@ QUESTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 Key = tuple[int, str]
 """The timestamp and the host, which identify a record of one job here."""
 
+#: The fields of a record that are columns of text, numbers or booleans.
+_COLUMNS: Final = (
+    "timestamp",
+    "bucket_span",
+    "detector_index",
+    "probability",
+    "record_score",
+    "initial_record_score",
+    "is_interim",
+    "partition_field_name",
+    "partition_field_value",
+    "function",
+    "function_description",
+    "field_name",
+)
 _NEWEST: Final = RecordQuery(jobs=JOB, sort="timestamp", size=1)
 _LOADS: Final = 3
 _APPENDED: Final = 300
@@ -87,6 +104,19 @@ def records(rows: Sequence[int]) -> list[Document]:
     rng = Random(7)
     hosts = [f"host-{number}" for number in range(HOSTS)]
     return [record(row, host, rng) for row in rows for host in rng.sample(hosts, EACH)]
+
+
+def record_columns(documents: Sequence[Document]) -> dict[str, Any]:
+    """The columns of records, for ``upsert_columns``: numbers as arrays, text as lists; without lists and objects."""
+    columns: dict[str, Any] = {name: [each[name] for each in documents] for name in _COLUMNS}
+    return {name: np.array(some) if type(some[0]) is not str else some for name, some in columns.items()}
+
+
+def index_of_record_columns(columns: Mapping[str, Any]) -> ResultsIndex:
+    """A new index of the columns of records."""
+    index = ResultsIndex()
+    index.upsert_columns(columns, job_id=None if "job_id" in columns else JOB, kind="record")
+    return index
 
 
 def index_with_buckets(documents: Sequence[Document]) -> ResultsIndex:
@@ -281,7 +311,37 @@ def measure_loading(size: int, effort: Effort) -> Figures:
             raise WrongAnswer(f"{name} holds {count}, not {len(documents)} records")
     taken = alternate(contestants, [documents] * min(_LOADS, effort.rounds))
     rates = {name: len(documents) / median(some) * 1e6 for name, some in taken.items()}
-    return {f"{len(documents):,} records in one batch": rates}
+    return {f"{len(documents):,} records in one batch": rates, **measure_columns(documents, effort)}
+
+
+def measure_columns(documents: Sequence[Document], effort: Effort) -> Figures:
+    """Load records from columns, of one job and with a column of jobs; records a second.
+
+    Raises:
+        WrongAnswer: the index has other records than one that was given the documents without their lists.
+    """
+    columns = record_columns(documents)
+    given = {
+        "index": columns,
+        "index, a column of jobs": columns | {"job_id": [JOB] * len(documents)},
+        "index, arrays of objects": {
+            name: np.array(some, dtype=np.object_) if isinstance(some, list) else some for name, some in columns.items()
+        },
+    }
+    simple = index_of([{name: each[name] for name in (*_COLUMNS, "job_id", "result_type")} for each in documents])
+    for name, some in given.items():
+        index = index_of_record_columns(some)
+        for query in (_NEWEST, RecordQuery(jobs=JOB), RecordQuery(jobs=JOB, record_score=50.0, sort="probability")):
+            if index.search(query).to_dict() != simple.search(query).to_dict() or not index.search(query).count:
+                raise WrongAnswer(f"records in columns, {name}: other records than from documents")
+    works = {name: partial(_load_columns, some) for name, some in given.items()}
+    taken = alternate(works, [None] * min(7, effort.rounds))
+    rates = {name: len(documents) / median(some) * 1e6 for name, some in taken.items()}
+    return {f"{len(documents):,} records in columns, without lists": rates}
+
+
+def _load_columns(columns: Mapping[str, Any], _: object) -> ResultsIndex:
+    return index_of_record_columns(columns)
 
 
 def measure_appending(size: int, effort: Effort) -> Figures:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from benchmarks import (
     across,
+    arrow_in,
     arrow_out,
     deletes,
     feed,
@@ -37,7 +38,10 @@ from benchmarks.workloads import bucket_columns
 from bucketquery import BucketQuery, BucketQueryError, RecordQuery, ResultsIndex
 
 #: The measures of the part `arrow`: the name of each table, its title, its unit, and a function of size and effort.
-ARROW: Final[Sequence[tuple[str, str, str, Callable[[int, Effort], Figures]]]] = (*arrow_out.MEASURES,)
+ARROW: Final[Sequence[tuple[str, str, str, Callable[[int, Effort], Figures]]]] = (
+    *arrow_out.MEASURES,
+    *arrow_in.MEASURES,
+)
 
 #: At larger sizes only *live* and *fragmented* buckets are measured. The other sets do not show growth.
 _ALL_BUCKET_SETS: Final = 1_000_000

@@ -261,16 +261,17 @@ class ResultsIndex(Reads):
         """Insert or replace results from arrays by field name, as `upsert` does from documents.
 
         Args:
-            columns: 1-d arrays of equal length, or a frame of pandas or polars; the index copies them. ``timestamp`` is
-                int64 epoch ms or datetime64, ``bucket_span`` is in seconds, an array or one int. A value is missing if
-                its field is left out, if it is masked in an ``np.ma`` array, if it is None in a list or an object
-                array, or if it is a null of a nullable series. Time columns with a zone are read in UTC.
+            columns: 1-d arrays of equal length, a frame of pandas or polars, or an Arrow table or stream; all copied.
+                ``timestamp`` is int64 epoch ms or an instant, ``bucket_span`` is in seconds, an array or one int. A
+                value is missing if its field is left out, if it is masked, or if it is None or a null. Time columns
+                with a zone are read in UTC. ``extra_fields`` of records and influencers are JSON objects as text.
             job_id: the job of all rows; None (the default) if a column ``job_id`` has the job of each row.
             kind: the kind of all rows (default ``bucket``).
 
         Raises:
             InvalidDocument: a column or an entry is invalid, so no row is stored; ``field`` is its path, such as
                 ``columns.anomaly_score[3]``.
+            ImportError: an Arrow table needs nanoarrow, which the extra ``arrow`` installs.
             InvalidQuery: ``kind`` is not bucket, record or influencer.
 
         Complexity: as `upsert`.

@@ -1,12 +1,11 @@
 """Arrays to checked columns: bulk input.
 
-Columns may hold the same values as documents; `checks` has the definitions. `frames` reads the columns of pandas and
-polars. `scores` reads new scores in the same way.
+Columns may hold the same values as documents; `checks` has the definitions. `columns` has their names and
+lengths. `scores` reads new scores in the same way.
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -24,37 +23,41 @@ from bucketquery.ingest.batch import (
     refused,
     whole_column,
 )
-from bucketquery.ingest.checks import IS_REQUIRED, Owner, Unfit
-from bucketquery.ingest.extra_fields import fields_to_text, part
-from bucketquery.ingest.frames import columns_of, plain_column
+from bucketquery.ingest.checks import Owner, Unfit
+from bucketquery.ingest.columns import as_arrays, is_single, named_columns
+from bucketquery.ingest.extra_fields import fields_of_text, fields_to_text, part
+from bucketquery.ingest.texts import Texts, texts_of
 from bucketquery.model.instants import FIRST_MS, LAST_MS
-from bucketquery.model.numbers import is_number
 from bucketquery.model.scalars import base_form, base_or_none
-from bucketquery.model.schema import BUCKET, INFLUENCER, SCHEMAS, Array, Field, Int64s, Kind, Schema, Type
-from bucketquery.model.text import brief
+from bucketquery.model.schema import (
+    BUCKET,
+    EVENT_INGESTED,
+    INFLUENCER,
+    SCHEMAS,
+    Array,
+    Field,
+    Int64s,
+    Kind,
+    Schema,
+    Type,
+)
+from bucketquery.model.text import are_job_ids, brief
 from bucketquery.queries.parameters import read_job_id
+from bucketquery.storage.keywords import MISSING, NO_KEYWORDS
 from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 
 _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
+#: The column of extra fields, a JSON object as text in each row.
+_EXTRA_FIELDS: Final = "extra_fields"
 _INT64_EDGE: Final = 2**63
-_EXACT: Final = (list, tuple)
-#: The types of fields whose values are lists or objects.
-_NESTED: Final = frozenset(
-    {
-        Type.KEYWORDS,
-        Type.BUCKET_INFLUENCERS,
-        Type.DOUBLES,
-        Type.OBJECT,
-        Type.OBJECTS,
-        Type.INFLUENCES,
-    }
-)
 #: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so the bounds cannot be converted to them.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
 #: Added to the reason if an entry is NaN, which is how some libraries write a gap.
 _HOW_TO_WRITE_A_GAP: Final = "; a gap is None, a masked entry, or a null of a nullable column"
+#: The kinds of arrays that may hold text.
+_TEXT: Final = frozenset("OUT")
 #: The columns that have no gaps.
 _NO_GAPS: Final = frozenset({"job_id", "timestamp", "bucket_span"})
 
@@ -63,9 +66,9 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     """A batch of arrays by field name, checked, copied and sorted.
 
     Args:
-        columns: 1-d arrays of equal length, or a frame of pandas or polars; ``timestamp`` in epoch ms or datetime64,
-            ``bucket_span`` an array or one int. A value is missing if its field is left out, if it is masked, if it is
-            None in a list or an object array, or if it is a null of a series.
+        columns: 1-d arrays of equal length, a frame of pandas or polars, or an Arrow table; ``timestamp`` in epoch ms
+            or datetime64, ``bucket_span`` an array or one int. A value is missing if its field is left out, if it is
+            masked, if it is None in a list or an object array, or if it is a null of a series or of an Arrow array.
         job_id: the job of all rows; None if a column ``job_id`` names the job of each row.
         kind: the kind of all rows.
         keep: True keeps display fields too; False keeps only the fields that queries filter or sort by.
@@ -76,14 +79,13 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         InvalidQuery: ``job_id`` is not a valid job id.
     """
     schema = SCHEMAS[kind]
-    allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys()
+    has_extra_fields = any(field.type is Type.EXTRA_FIELDS for field in schema.lists)
+    allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys() | ({_EXTRA_FIELDS} if has_extra_fields else set())
     named = named_columns("columns", columns, allowed, lambda name: _not_a_field(name, kind), schema.fields)
     given = as_arrays("columns", schema, named)
     length = len(given["timestamp"])
-    codes = JobCodes()
-    jobs = _jobs(given.get("job_id"), job_id, length, codes)
+    jobs, ids = _jobs(given.get("job_id"), job_id, length)
     stored = {field.name: checked("columns", field, given.get(field.name), length) for field in schema.columns}
-    ids = codes.ids()
 
     values = {name: column.values for name, column in stored.items()}
     lists = {
@@ -95,7 +97,9 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
         for field in schema.lists
     }
     if "result_type" in given:
-        _each("columns", "result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
+        texts = as_texts(given["result_type"])
+        if texts is None or any(text != kind for text in texts.distinct):
+            _each("columns", "result_type", given["result_type"], lambda value, _: _check_kind(value, kind))
     chunk = Chunk.of(jobs, stored, lists)
     return assemble({kind: [chunk if keep else chunk.without(schema.only_shown)]}, ids, {})
 
@@ -109,108 +113,67 @@ def _not_a_field(name: str, kind: Kind) -> str:
     return f"not a field of {'an' if kind == INFLUENCER.kind else 'a'} {kind}{hint}"
 
 
-def named_columns(
-    argument: str, columns: Any, allowed: Collection[str], otherwise: Callable[[str], str], fields: Sequence[Field]
-) -> dict[str, Any]:
-    """The columns by name, without those that are None.
-
-    Args:
-        argument: the name of the argument, with which the paths of errors begin.
-        columns: a mapping or a frame.
-        allowed: the names that a column may have.
-        otherwise: gives the reason for refusing another name.
-        fields: the fields of the columns; some are required.
-    """
-    named = columns.items() if isinstance(columns, Mapping) else columns_of(columns)
-    if named is None:
-        reason = f"[{argument}] must be arrays by field name, or a pandas or polars frame, not {type(columns).__name__}"
-        raise InvalidDocument(reason, field=argument, value=columns)
-    given: dict[str, Any] = {}
-    for key, column in named:
-        name = base_form(key)
-        if type(name) is not str:
-            # The columns of a frame with several levels are tuples.
-            shown = ".".join(map(brief, key)) if type(key) is tuple else brief(key)
-            raise refused(f"{argument}.{shown}", Unfit(f"must have text for its name, not {type(key).__name__}", key))
-        if name not in allowed:
-            raise refused(f"{argument}.{brief(name)}", Unfit(otherwise(name), key))
-        if name in given:
-            raise refused(f"{argument}.{name}", Unfit("is the name of two columns", key))
-        given[name] = column
-    for field in fields:
-        if field.required and given.get(field.name) is None:
-            raise refused(f"{argument}.{field.name}", Unfit(IS_REQUIRED, None))
-    return {name: column for name, column in given.items() if column is not None}
-
-
-def as_arrays(argument: str, schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Each column as a list, a tuple or a 1-d array, all of one length; a single ``bucket_span`` stays a scalar."""
-    nested = {field.name for field in schema.by_name.values() if field.type in _NESTED}
-    columns = {}
-    length = None
-    for name in sorted(given, key=lambda name: name != "timestamp"):
-        column = plain_column(given[name], is_nested=name in nested)
-        if isinstance(column, Sequence) and not isinstance(column, str | bytes | range | memoryview):
-            # NumPy would make a 2-d array of lists with equal lengths, and raise for others. A subclass may report any
-            # length, so only the entries that it yields count.
-            column = list(column) if type(column) in _EXACT else [entry for entry in column]  # noqa: C416 - see above
-        if name != "bucket_span" or not _is_single(column):
-            column = _array(f"{argument}.{name}", column)
-            length = len(column) if length is None else length
-            if len(column) != length:
-                reason = f"has {len(column)} entries where [timestamp] has {length}"
-                raise refused(f"{argument}.{name}", Unfit(reason, given[name]))
-        columns[name] = column
-    return columns
-
-
-def _array(path: str, column: Any) -> Any:
-    is_plain = type(column) is np.ndarray and column.ndim == 1 and column.dtype.names is None
-    if is_plain or isinstance(column, list | tuple):
-        return column
-    single = base_form(column)
-    # NumPy would call methods of a number's or a text's class.
-    array = np.asanyarray(single if type(single) is str or _is_single(single) else column)
-    if array.ndim == 1 and array.dtype.names is None:
-        return array
-    shown = "one of records" if array.ndim == 1 else f"{array.ndim}-d" if array.ndim else type(column).__name__
-    raise refused(path, Unfit(f"must be a 1-d array, not {shown}", column))
-
-
-def _is_single(column: object) -> bool:
-    single = base_form(column)
-    return type(single) is bool or is_number(single)
-
-
-def _jobs(column: Any, job_id: str | None, length: int, codes: JobCodes) -> Int64s:
+def _jobs(column: Any, job_id: str | None, length: int) -> tuple[Int64s, Sequence[str]]:
+    """The job of each row as a code, and the ids of the jobs in the order of their codes."""
     if (column is None) == (job_id is None):
         reason = "the job must be given by a column [job_id] or by the argument, and not by both"
         raise InvalidDocument(reason, field="columns.job_id" if job_id is None else "job_id", value=job_id)
-    if column is not None:
-        with suppress(Unfit):
-            return codes.whole(_entries(column))
-        return np.array(_each("columns", "job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
-    # A broadcast view: one code for all rows, without memory for each.
-    return np.broadcast_to(np.int64(codes.code(read_job_id(job_id))), length)
+    if column is None:
+        # A broadcast view: one code for all rows, without memory for each.
+        return np.broadcast_to(np.int64(0), length), [read_job_id(job_id)]
+    texts = as_texts(column)
+    if texts is not None and texts.is_complete() and (not texts.distinct or are_job_ids(texts.distinct)):
+        return texts.codes.astype(np.int64), texts.distinct
+    codes = JobCodes()
+    jobs = np.array(_each("columns", "job_id", column, lambda value, _: codes.code(value)), dtype=np.int64)
+    return jobs, codes.ids()
 
 
 def checked(argument: str, field: Field, given: Any, length: int) -> Column:
     """The checked column, a copy. ``argument`` is the name of the argument that has it."""
-    if given is None:
-        given = [None] * length
-    if field.name == "bucket_span" and _is_single(given):
+    if given is None and not field.required:
+        return _missing(field, length)
+    if field.name == "bucket_span" and is_single(given):
         try:
             return Column(np.full(length, checks.scalar(field, given), dtype=np.int64), None)
         except Unfit as unfit:
             raise refused(f"{argument}.bucket_span", unfit) from None
+    if field.type is Type.KEYWORD:
+        texts = as_texts(given)
+        if texts is None:
+            entries = _each(argument, field.name, given, lambda value, _: checks.scalar(field, value))
+            texts = texts_of(entries)
+            assert texts is not None
+        codes, keywords = texts.encoded()
+        return Column(codes, None, keywords)
     whole = _whole_array(field, given)
     if whole is None:
         return checked_column(field, _each(argument, field.name, given, lambda value, _: checks.scalar(field, value)))
     return whole
 
 
+def as_texts(given: Any) -> Texts | None:
+    """The texts of a column that has nothing but built-in texts and gaps; None if single entries must be checked."""
+    if isinstance(given, Texts):
+        return given
+    if not isinstance(given, list | tuple) and np.ma.getdata(given).dtype.kind not in _TEXT:
+        return None
+    return texts_of(_entries(given))
+
+
+def _missing(field: Field, length: int) -> Column:
+    """The column of a field that is not given."""
+    if field.type is Type.KEYWORD:
+        return Column(np.full(length, MISSING, dtype=np.int32), None, NO_KEYWORDS)
+    if field.type is Type.DOUBLE:
+        return Column(np.full(length, np.nan), None)
+    return Column(np.zeros(length, dtype=field.type.dtype), np.zeros(length, dtype=np.bool_))
+
+
 def _whole_array(field: Field, given: Any) -> Column | None:
     """The column if it can be checked as a whole; None if single entries must be checked."""
+    if isinstance(given, Texts):
+        return None
     if isinstance(given, list | tuple):
         return whole_column(field, given)
     if given.dtype.kind == "O":
@@ -234,8 +197,6 @@ def _whole_array(field: Field, given: Any) -> Column | None:
 def _converted(field: Field, array: Array) -> Array | None:
     """A copy of the array in the column's dtype; None if an entry is outside the field's bounds."""
     dtype_kind = array.dtype.kind
-    if field.type is Type.KEYWORD:
-        return None
     if field.type is Type.BOOLEAN:
         return array.copy() if dtype_kind == "b" else None
     if field.type is Type.TIMESTAMP and dtype_kind == "M":
@@ -280,31 +241,66 @@ def _milliseconds(array: Array) -> Int64s | None:
 
 
 def _lists(field: Field, given: Any, owner: Callable[[int], Owner]) -> SparseLists:
-    def listed(value: object, row: int) -> tuple[object, ...]:
-        return () if value is None else checks.listed(field, value, owner(row))
+    if given is None:
+        return NO_LISTS
+    is_nested = field.type is Type.BUCKET_INFLUENCERS
 
-    return SparseLists.of_tuples([] if given is None else _each("columns", field.name, given, listed))
+    def listed(value: object, row: int) -> tuple[object, ...]:
+        if value is None:
+            return ()
+        return checks.listed(field, _with_events(value) if is_nested else value, owner(row))
+
+    return SparseLists.of_tuples(_each("columns", field.name, given, listed))
+
+
+def _with_events(influencers: object) -> object:
+    """Nested influencers with an object `event` in place of the flat instant that a struct has for it."""
+    if type(influencers) is not list:
+        return influencers
+    return [
+        {**one, "event": {"ingested": one[EVENT_INGESTED]}} if type(one) is dict and EVENT_INGESTED in one else one
+        for one in influencers
+    ]
 
 
 def _instants(given: Any, length: int) -> SparseLists:
-    return NO_LISTS if given is None else SparseLists.of_instants(*checked("columns", checks.INGESTED, given, length))
+    return NO_LISTS if given is None else checked("columns", checks.INGESTED, given, length).instants()
 
 
 def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> SparseLists:
-    """The extra fields of each row as text, made from the columns of the parts."""
-    parts: list[dict[str, Any]] = [{} for _ in range(length)]
-    for field in schema.parts:
-        for row, value in enumerate(_parts(field, given.get(field.name))):
+    """The extra fields of each row as text, made from the columns of the parts and from the column of JSON texts."""
+    named = [field for field in schema.parts if field.name in given]
+    parts: list[dict[str, Any]] = [{} for _ in range(length if named else 0)]
+    for field in named:
+        for row, value in enumerate(_parts(field, given[field.name])):
             if value is not None:
                 parts[row][field.name] = value
+    if _EXTRA_FIELDS in given:
+        others = _each("columns", _EXTRA_FIELDS, given[_EXTRA_FIELDS], lambda value, _: fields_of_text(schema, value))
+        parts = (
+            [_merged(schema, row, *both) for row, both in enumerate(zip(parts, others, strict=True))]
+            if named
+            else others
+        )
     return SparseLists.of_tuples([fields_to_text(some) for some in parts])
+
+
+def _merged(schema: Schema, row: int, parts: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a row from columns of their own, and its other extra fields, in the order of a document's."""
+    for name in others:
+        if name in parts:
+            path = f"columns.{_EXTRA_FIELDS}[{row}].{brief(name)}"
+            raise refused(path, Unfit(f"is given by the column [{name}] too", others[name]))
+    both = {**parts, **others}
+    documented = [field.name for field in schema.parts if field.name in both]
+    return {name: both[name] for name in (*documented, *(name for name in both if name not in documented))}
 
 
 def _parts(field: Field, given: Any) -> list[Any]:
     def stored(value: object, _: int) -> Any:
         return None if value is None else part(field, value)
 
-    return [] if given is None else _each("columns", field.name, given, stored)
+    return _each("columns", field.name, given, stored)
 
 
 def _each(argument: str, name: str, given: Any, store: Callable[[object, int], _Stored]) -> list[_Stored]:
@@ -326,6 +322,8 @@ def _each(argument: str, name: str, given: Any, store: Callable[[object, int], _
 
 
 def _entries(given: Any) -> Sequence[object]:
+    if isinstance(given, Texts):
+        return given.entries()
     if isinstance(given, list | tuple):
         return given
     bare = np.ma.getdata(given)

@@ -69,12 +69,18 @@ class Column(NamedTuple):
     """A checked column.
 
     Attributes:
-        values: shape (n,); a missing value is the default, NaN or None. Keywords are text, not codes.
+        values: shape (n,); a missing value is the default, NaN or None. Keywords are text, or codes of ``keywords``.
         present: which values are not missing; None if all are present, and always None for doubles and keywords.
+        keywords: the keyword dictionary, sorted; None if the values are no codes.
     """
 
     values: Array
     present: Bools | None
+    keywords: Objects | None = None
+
+    def instants(self) -> SparseLists:
+        """The column of instants as a field that is stored for the rows that have one."""
+        return SparseLists.of_instants(self.values, self.present)
 
 
 class Chunk(NamedTuple):
@@ -82,15 +88,17 @@ class Chunk(NamedTuple):
 
     Attributes:
         jobs: the job of each result, as a code.
-        columns: the values of each column, keywords as text.
+        columns: the values of each column, keywords as text or as codes.
         present: a mask for each column with a missing value, except doubles and keywords.
         lists: the values of each list field.
+        dictionaries: the keyword dictionary of each column that has codes.
     """
 
     jobs: Int64s
     columns: Mapping[str, Array]
     present: Mapping[str, Bools]
     lists: Mapping[str, SparseLists]
+    dictionaries: Mapping[str, Objects] = EMPTY_MAPPING
 
     @classmethod
     def of(cls, jobs: Int64s, columns: Mapping[str, Column], lists: Mapping[str, SparseLists]) -> Self:
@@ -100,6 +108,7 @@ class Chunk(NamedTuple):
             {name: column.values for name, column in columns.items()},
             {name: column.present for name, column in columns.items() if column.present is not None},
             lists,
+            {name: column.keywords for name, column in columns.items() if column.keywords is not None},
         )
 
     def without(self, lists: Iterable[str]) -> "Chunk":
@@ -215,8 +224,10 @@ def _in_order(schema: Schema, chunks: Sequence[Chunk]) -> tuple[Chunk, dict[str,
 
     Of rows with the same job and identity, only the last is included.
     """
-    jobs, columns, present, lists = concatenated(schema, chunks)
-    columns, dictionaries = encode_columns(schema, columns)
+    jobs, columns, present, lists, given = concatenated(schema, chunks)
+    coded, made = encode_columns(schema, {name: column for name, column in columns.items() if name not in given})
+    columns = {name: coded.get(name, column) for name, column in columns.items()}
+    dictionaries = {**made, **{name: keywords for name, keywords in given.items() if len(keywords)}}
     lists = {name: some for name, some in lists.items() if some.length}
     order = sort_order([jobs, *(columns[name] for name in schema.identity)])
     if order is not None:
@@ -269,9 +280,10 @@ def _cut(
 
 
 def concatenated(schema: Schema, chunks: Sequence[Chunk]) -> Chunk:
-    """One or more chunks as one, in order. A single chunk is not copied."""
+    """One or more chunks as one, in order. A single chunk is not copied; several ones have their keywords as text."""
     if len(chunks) == 1:
         return chunks[0]
+    assert not any(chunk.dictionaries for chunk in chunks)
     masked = {name for chunk in chunks for name in chunk.present}
     starts = [*accumulate((len(chunk.jobs) for chunk in chunks[:-1]), initial=0)]
     return Chunk(

@@ -121,7 +121,7 @@ def _whole_instants(events: Sequence[Any]) -> SparseLists | None:
         return None
     ingested = [None if event is None else event.get("ingested") for event in events]
     column = whole_column(checks.INGESTED, ingested)
-    return None if column is None else SparseLists.of_instants(*column)
+    return None if column is None else column.instants()
 
 
 def _read_rows(
@@ -160,7 +160,7 @@ def _read_rows(
             raise Refusal(row, Unfit(unfit.reason, unfit.value, key + unfit.path)) from None
     columns = {field.name: checked_column(field, stored[field.name]) for field in schema.columns}
     lists = {
-        field.name: SparseLists.of_instants(*checked_column(checks.INGESTED, stored[field.name]))
+        field.name: checked_column(checks.INGESTED, stored[field.name]).instants()
         if field.type is Type.INSTANT
         else SparseLists.of_tuples(stored[field.name])
         for field in schema.lists

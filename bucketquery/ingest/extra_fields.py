@@ -27,10 +27,37 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
     Raises:
         Unfit: a part has the wrong type, or a value is not JSON; the path begins with the field.
     """
+    return fields_to_text(_extra_parts(schema, document))
+
+
+def fields_of_text(schema: Schema, value: object) -> dict[str, Any]:
+    """The extra fields in the text of a JSON object, checked as those of a document are; none if it is missing.
+
+    Raises:
+        Unfit: the value is not such a text, a field in it has a column of its own, or a value in it is refused.
+    """
+    if base_or_none(value) is None:
+        return {}
+    text = checks.keyword(value)
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        fields = None
+    if type(fields) is not dict:
+        raise Unfit(f"must be the text of a JSON object, not [{brief(text)}]", value)
+    parts = _extra_parts(schema, fields, ".")
+    for name in fields:
+        if name not in parts and fields[name] is not None:
+            raise Unfit("is no extra field: it has a column of its own", fields[name], f".{name}")
+    return parts
+
+
+def _extra_parts(schema: Schema, document: Document, path: str = "") -> dict[str, Any]:
+    """The extra fields of a document: documented parts in their order, then all other keys."""
     parts = {}
     for field in schema.parts:
         value = document.get(field.name)
-        if value is not None and (stored := part(field, value, field.name)) is not None:
+        if value is not None and (stored := part(field, value, f"{path}{field.name}")) is not None:
             parts[field.name] = stored
     documented, event = schema.documented, document.get("event")
     if event is not None and not isinstance(event, Mapping) and base_or_none(event) is not None:
@@ -40,8 +67,8 @@ def extra_fields_of(schema: Schema, document: Document) -> str:
         # Compare keys as built-in str: a subclass of str may equal a documented name and hash differently.
         name = key if type(key) is str else _key(key, "")
         if name not in documented:
-            parts[name] = json_value(value, brief(name))
-    return fields_to_text(parts)
+            parts[name] = json_value(value, f"{path}{brief(name)}")
+    return parts
 
 
 def fields_to_text(parts: Mapping[str, Any]) -> str:

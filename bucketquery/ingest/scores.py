@@ -12,12 +12,12 @@ import numpy as np
 
 from bucketquery.arrays.sorted_arrays import sort_order
 from bucketquery.errors import InvalidDocument, InvalidQuery
-from bucketquery.ingest.arrays import as_arrays, checked, named_columns
+from bucketquery.ingest.arrays import checked
 from bucketquery.ingest.batch import refused
 from bucketquery.ingest.checks import Unfit
-from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Array, Field, Int64s, Objects, Schema, Type
+from bucketquery.ingest.columns import as_arrays, named_columns
+from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Array, Field, Int64s, Objects, Schema
 from bucketquery.storage.comparison import find_rows
-from bucketquery.storage.keywords import encode_keywords
 from bucketquery.storage.nested_scores import ScoresByName
 from bucketquery.storage.segment import Segment
 
@@ -145,12 +145,10 @@ def _read(argument: str, schema: Schema, fields: Sequence[Field], columns: objec
     stored: dict[str, Array] = {}
     dictionaries: dict[str, Objects] = {}
     for field in fields:
-        values = checked(argument, field, arrays.get(field.name), length).values
-        if field.type is Type.KEYWORD:
-            values, dictionary = encode_keywords(values.tolist())
-            if len(dictionary):
-                dictionaries[field.name] = dictionary
-        stored[field.name] = values
+        column = checked(argument, field, arrays.get(field.name), length)
+        if column.keywords is not None and len(column.keywords):
+            dictionaries[field.name] = column.keywords
+        stored[field.name] = column.values
     by = [stored[name] for name in keys or schema.identity]
     order = sort_order(by)
     ascending = stored if order is None else {name: column[order] for name, column in stored.items()}

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from bucketquery import ResultsIndex
+from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
 from support.arrow import COLUMNS, expected_rows, read
 from support.strategies import apply_history, kind_of, seeded_history, seeded_query
 
@@ -30,3 +30,20 @@ def test_every_match_leaves_as_its_document_says(seed: int) -> None:
         assert found.rows == expected
         assert [*found.types] == [*COLUMNS[kind_of(query)]]
         assert len(matches) == len(expected)
+
+
+@pytest.mark.parametrize("seed", range(CASES))
+def test_matches_come_back_as_columns(seed: int) -> None:
+    """Another index that reads them with `upsert_columns` gives the same bodies, whichever text form they have."""
+    rng = Random(f"back {seed}")
+    history, domain = seeded_history(rng, rng.choice((3, 30, 120)))
+    index = ResultsIndex()
+    for batch in history:
+        index.upsert(batch)
+    kinds: tuple[type[BucketQuery | RecordQuery | InfluencerQuery], ...] = (BucketQuery, RecordQuery, InfluencerQuery)
+    for kind in kinds:
+        query = kind(jobs="_all", size=10_000, sort="timestamp")
+        copy = ResultsIndex()
+        copy.upsert_columns(index.arrow(query, dictionaries=rng.random() < 0.5), kind=kind_of(query))
+        assert copy.search(query).to_dict() == index.search(query).to_dict()
+    assert domain.jobs

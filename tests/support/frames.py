@@ -58,6 +58,28 @@ class PandasSeries:
         return self.to_numpy(dtype)
 
 
+class CategoricalDtype(ExtensionDtype):
+    """The dtype of a series of categories, which are an array."""
+
+    def __init__(self, categories: Iterable[Any]) -> None:
+        super().__init__("O")
+        self.categories = np.array(list(categories))
+
+
+class PandasCategories(PandasSeries):
+    """A series of categories; -1 is the code of a gap."""
+
+    def __init__(self, codes: Iterable[int], categories: Sequence[Any]) -> None:
+        self.codes = np.array(list(codes), dtype=np.int8)
+        values = [None if code < 0 else categories[code] for code in self.codes.tolist()]
+        super().__init__(values, CategoricalDtype(categories))
+
+    @property
+    def array(self) -> "PandasCategories":
+        """The array behind the series, which has the codes."""
+        return self
+
+
 class PandasFrame:
     """A frame of pandas: names, which may repeat and need not be text, and series."""
 

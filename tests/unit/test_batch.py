@@ -56,7 +56,8 @@ def test_a_column_of_stored_types_is_checked_as_a_whole() -> None:
     for field, values in simple:
         found = whole_column(field, values)
         assert found is not None
-        column, present = found
+        column, present, keywords = found
+        assert keywords is None
         assert (column.dtype, len(column)) == (field.type.dtype, len(values))
         assert present is None or present.tolist() == [value is not None for value in values]
         assert (present is None) == (None not in values or field is score)

@@ -10,7 +10,17 @@ import pytest
 
 from bucketquery import InvalidDocument, ResultsIndex
 from bucketquery.ingest.frames import columns_of, is_frame, plain_column
-from support.frames import NA, ExtensionDtype, LazyFrame, PandasFrame, PandasSeries, PolarsFrame, PolarsSeries
+from bucketquery.ingest.texts import Texts
+from support.frames import (
+    NA,
+    ExtensionDtype,
+    LazyFrame,
+    PandasCategories,
+    PandasFrame,
+    PandasSeries,
+    PolarsFrame,
+    PolarsSeries,
+)
 
 DAY = 86_400_000
 NEW_YEAR = 1_767_225_600_000
@@ -19,6 +29,8 @@ NOON = np.datetime64("2026-01-01T12:00", "us")
 
 def shown(column: Any) -> tuple[str, list[Any]]:
     """The kind of a plain column and its entries; a masked entry is None."""
+    if isinstance(column, Texts):
+        return "texts", column.entries()
     kind = column.dtype.kind if isinstance(column, np.ndarray) else type(column).__name__
     return kind, np.ma.asarray(column).tolist() if isinstance(column, np.ma.MaskedArray) else list(column)
 
@@ -35,7 +47,9 @@ PLAIN: dict[str, tuple[Any, str, list[Any]]] = {
     "pandas nullable booleans": (PandasSeries([True, None], ExtensionDtype("b")), "b", [True, None]),
     "pandas nullable without gaps": (PandasSeries([5, 6], ExtensionDtype("i")), "i", [5, 6]),
     "pandas text": (PandasSeries(["a", None], ExtensionDtype("U")), "O", ["a", None]),
-    "pandas categories": (PandasSeries(["a", None], ExtensionDtype("O")), "O", ["a", None]),
+    "pandas categories": (PandasCategories([1, -1, 1], ["b", "a"]), "texts", ["a", None, "a"]),
+    "pandas categories without a row": (PandasCategories([], ["b", "a"]), "texts", []),
+    "pandas categories of numbers": (PandasCategories([1, -1], [5, 7]), "O", [7, None]),
     "pandas instants with a zone": (PandasSeries([NOON, None], ExtensionDtype("M", "us")), "M", [NOON, None]),
     "pyarrow instants with a zone": (
         PandasSeries([NOON], ExtensionDtype("M", "ms", of_pyarrow=True)),
@@ -413,7 +427,8 @@ def test_the_stand_ins_are_read_like_the_real_series() -> None:
         (PandasSeries([1, None], ExtensionDtype("i")), pd.Series([1, None], dtype="Int64")),
         (PandasSeries([True, None], ExtensionDtype("b")), pd.Series([True, None], dtype="boolean")),
         (PandasSeries(["a", None], ExtensionDtype("O")), pd.Series(["a", None], dtype="string")),
-        (PandasSeries(["a", None], ExtensionDtype("O")), pd.Series(["a", None], dtype="category")),
+        (PandasCategories([0, -1], ["a"]), pd.Series(["a", None], dtype="category")),
+        (PandasCategories([0, -1], [5]), pd.Series([5, None], dtype="category")),
         (
             PandasSeries([NOON], ExtensionDtype("M", "us")),
             pd.Series(pd.to_datetime([NOON]).tz_localize("UTC").as_unit("us")),
