@@ -338,7 +338,8 @@ def random_column(pa: Any, rng: np.random.Generator, values: list[Any], types: S
     is_coded = of in {pa.string(), pa.string_view(), pa.large_string()} and rng.random() < 0.5
     if pa.types.is_decimal(of):
         values = [None if value is None else Decimal(str(value)) for value in values]
-    chunks, first = [], 0
+    chunks: list[Any] = []
+    first = 0
     while first < len(values) or not chunks:
         stop = first + int(rng.integers(0, len(values) + 1))
         before = int(rng.integers(0, 12))
