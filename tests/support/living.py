@@ -163,6 +163,8 @@ def expected_feed(
     newest = reached[-1]
     if since is None:
         return [(newest.sequence, change) for change in listing(newest.stored, query)]
+    # A query that a feed refuses is refused without any commit too.
+    assert matching_changes({}, {}, query) == []
     return [
         (moment.sequence, change)
         for moment in reached
