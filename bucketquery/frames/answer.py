@@ -14,6 +14,7 @@ import narwhals.stable.v2 as nw
 from bucketquery.answers.facts import BY_COUNT
 from bucketquery.answers.run import AnyPage
 from bucketquery.errors import InvalidDocument, InvalidQuery, LimitExceeded, NotFound
+from bucketquery.frames.clock import instant_of
 from bucketquery.frames.conditions import in_jobs_and_window, is_one_of, job_selection, joined, matching
 from bucketquery.frames.documents import documents_of
 from bucketquery.frames.instants import day, in_window
@@ -50,7 +51,7 @@ class _Asked(NamedTuple):
 
 def answer(given: Any, query: AnyQuery, *, records: Any, now: Instant | None, max_size: object) -> AnyPage:
     """The page of a query; `calls.search` documents the arguments and the errors."""
-    moment = ResultsIndex().snapshot()._now(now)()
+    moment = instant_of(now)
     asked = _Asked(query, resolve(query, lambda: moment), moment)
     resolved = asked.resolved
     most = read_count(max_size, "max_size")
@@ -209,12 +210,14 @@ def _page_of_index(documents: list[_Document], records: list[_Document], count: 
     if page.keys() != tuple(_identity(document, resolved.schema) for document in documents):
         raise _compares_otherwise("another order, or results that do not match")
     facts = page._facts._replace(matched=count, sequence=0, query=None, resolved=None, rest=BY_COUNT)
-    return type(page)(facts)  # type: ignore[arg-type] # the facts are those of this page
+    return type(page)(facts)
 
 
 def _store(index: ResultsIndex, documents: list[_Document], schema: Schema, argument: str) -> None:
     if documents and index.upsert(documents, kind=schema.kind).repeated:
-        reason = f"[{argument}] has several rows of one result; give latest({argument}, version) if one replaces another"
+        reason = (
+            f"[{argument}] has several rows of one result; give latest({argument}, version) if one replaces another"
+        )
         raise InvalidDocument(reason, field=argument)
 
 
@@ -225,7 +228,5 @@ def _identity(document: _Document, schema: Schema) -> tuple[Any, ...]:
 
 
 def _compares_otherwise(what: str) -> InvalidDocument:
-    reason = (
-        f"[frame] the engine returned {what}: it must compare text by code points, as it does without a collation"
-    )
+    reason = f"[frame] the engine returned {what}: it must compare text by code points, as it does without a collation"
     return InvalidDocument(reason, field="frame")

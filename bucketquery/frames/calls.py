@@ -8,7 +8,8 @@ from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.frames.latest import Latest
 from bucketquery.model.instants import Instant
 from bucketquery.queries.parameters import read_text
-from bucketquery.queries.queries import QUERIES, BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
+from bucketquery.reads import require_query
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -51,8 +52,9 @@ def search(
 
     Raises:
         ImportError: the package ``narwhals`` is not installed.
-        TypeError: ``query`` is no query, or ``frame`` no frame.
-        InvalidQuery: the engine is not supported, a required column is missing, or a column has another type.
+        TypeError: ``frame`` is no frame.
+        InvalidQuery: ``query`` is no query, the engine is not supported, a required column is missing, or a column has
+            another type.
         InvalidDocument: a row is no valid result, several rows have one identity, or the engine orders or compares
             text otherwise than by code point.
         LimitExceeded: ``size`` exceeds ``max_size``, or the page would have more than 100,000 records.
@@ -61,14 +63,13 @@ def search(
     Complexity: the engine's two queries, and O(p log p) for p results on the page.
 
     >>> import duckdb
-    >>> table = duckdb.sql("SELECT 'web' job_id, 900000 * i AS timestamp, 900 bucket_span, i anomaly_score FROM range(100) t(i)")
+    >>> columns = "'web' AS job_id, 900000 * i AS timestamp, 900 AS bucket_span, i AS anomaly_score"
+    >>> table = duckdb.sql(f"SELECT {columns} FROM range(100) AS numbers(i)")
     >>> page = search(table, BucketQuery(jobs="web", anomaly_score=75, sort="anomaly_score", desc=True, size=2))
     >>> page.count, [bucket.anomaly_score for bucket in page]
     (25, [99.0, 98.0])
     """
-    if not isinstance(query, QUERIES):
-        message = f"query must be a BucketQuery, a RecordQuery or an InfluencerQuery, not {type(query).__name__}"
-        raise TypeError(message)
+    require_query(query)
     page: BucketPage | RecordPage | InfluencerPage = _module("answer").answer(
         frame, query, records=records, now=now, max_size=max_size
     )
@@ -119,7 +120,8 @@ def overall_buckets(
         job and unit of time that divides an interval.
 
     >>> import duckdb
-    >>> table = duckdb.sql("FROM (VALUES ('web', 0, 3600, 80.0), ('db', 0, 3600, 40.0)) t(job_id, timestamp, bucket_span, anomaly_score)")
+    >>> rows = "('web', 0, 3600, 80.0), ('db', 0, 3600, 40.0)"
+    >>> table = duckdb.sql(f"FROM (VALUES {rows}) t(job_id, timestamp, bucket_span, anomaly_score)")
     >>> [found.overall_score for found in overall_buckets(table, job_id="_all", top_n=2)]
     [60.0]
     """
@@ -167,11 +169,8 @@ def _module(name: str) -> "ModuleType":
         ImportError: narwhals is not installed.
     """
     try:
-        if name == "answer":
-            from bucketquery.frames import answer as module  # noqa: PLC0415 - it needs an optional dependency
-        else:
-            from bucketquery.frames import overall as module  # noqa: PLC0415 - as above
+        from bucketquery.frames import answer, overall  # noqa: PLC0415 - they need an optional dependency
     except ImportError as error:
         reason = "bucketquery.frames needs the package narwhals: pip install 'bucketquery[distributed]'"
         raise ImportError(reason) from error
-    return module
+    return answer if name == "answer" else overall

@@ -62,11 +62,11 @@ def job_condition(tokens: Sequence[str], job: nw.Expr) -> nw.Expr | None:
             continue
         chosen, names = _with_names(chosen, names, job), []
         fits = _fits(token.removeprefix("-"), job)
-        assert chosen is not None or not is_excluded, "the first token is no exclusion"
-        if chosen is None:
-            chosen = fits
+        if is_excluded:
+            assert chosen is not None, "the first token is no exclusion"
+            chosen &= ~fits
         else:
-            chosen = chosen & ~fits if is_excluded else chosen | fits
+            chosen = fits if chosen is None else chosen | fits
     return _with_names(chosen, names, job)
 
 

@@ -1,6 +1,6 @@
 """The engines that are supported, by narwhals' names of them."""
 
-from typing import Final
+from typing import Any, Final
 
 import narwhals.stable.v2 as nw
 
@@ -15,3 +15,9 @@ ENGINES: Final = SPARK_LIKE | {
     nw.Implementation.POLARS,
     nw.Implementation.PYARROW,
 }
+
+
+def engine_of(frame: "nw.LazyFrame[Any] | nw.DataFrame[Any]") -> nw.Implementation:
+    """The engine of a frame."""
+    engine: nw.Implementation = frame.implementation
+    return engine

@@ -50,7 +50,7 @@ def in_window(
     low = high = None
     if start > last or end <= first:
         # No instant is less than itself, and the literal of an instant behind the last may not exist.
-        return column < column, None
+        return column != nw.col(name), None
     if start > first:
         low = column >= literal(start, dtype, engine)
     if end <= last:

@@ -9,7 +9,6 @@ from bucketquery.errors import InvalidQuery
 from bucketquery.frames.table import Table
 from bucketquery.model.schema import Type
 
-
 _KEY: Final = "bucketquery_part_"
 _NEWEST: Final = "bucketquery_newest"
 

@@ -10,6 +10,7 @@ import narwhals.stable.v2 as nw
 
 from bucketquery.answers.overall import OverallBuckets
 from bucketquery.errors import InvalidDocument
+from bucketquery.frames.clock import instant_of
 from bucketquery.frames.conditions import final, in_jobs_and_window, job_selection
 from bucketquery.frames.instants import steps
 from bucketquery.frames.latest import Latest
@@ -32,7 +33,7 @@ def overall_of_frame(
     given: Any, *, spans: Mapping[str, int] | None, now: Instant | None, parameters: dict[str, Any]
 ) -> OverallBuckets:
     """The overall buckets of a frame; `calls.overall_buckets` documents the arguments and the errors."""
-    moment = ResultsIndex().snapshot()._now(now)()
+    moment = instant_of(now)
     question = overall_question(**parameters)
     asked = question.resolve(lambda: moment)
     frame, version = given if isinstance(given, Latest) else (given, None)

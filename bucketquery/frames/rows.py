@@ -11,6 +11,7 @@ from typing import Any, Final
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from bucketquery.frames.engines import engine_of
 from bucketquery.frames.table import AnyFrame
 
 Columns = dict[str, list[Any]]
@@ -31,7 +32,7 @@ def page_of(frame: AnyFrame, names: Sequence[nw.Expr], offset: int, size: int) -
     if isinstance(frame, nw.DataFrame):
         return _of_eager(frame[offset : offset + size].select(*names))
     chosen = frame.select(*names)
-    engine = chosen.implementation
+    engine = engine_of(chosen)
     if engine is nw.Implementation.SQLFRAME:
         # sqlframe has no offset.
         return _of_eager(chosen.head(offset + size).collect()[offset:])
@@ -42,7 +43,7 @@ def all_of(frame: AnyFrame) -> Columns:
     """Every row of a frame."""
     if isinstance(frame, nw.DataFrame):
         return _of_eager(frame)
-    return _collected(frame.to_native(), frame.implementation)
+    return _collected(frame.to_native(), engine_of(frame))
 
 
 def number_of(frame: AnyFrame) -> int:

@@ -1,6 +1,6 @@
 """The order of a query as columns that an engine sorts by: all in one direction, and missing values last."""
 
-from collections.abc import Sized
+from collections.abc import Iterable
 from typing import Any, Final
 
 import narwhals.stable.v2 as nw
@@ -42,12 +42,18 @@ def _key(table: Table, column: SortColumn, *, desc: bool) -> nw.Expr | nw.Series
 
 def _one_of_list(table: Table, name: str, *, desc: bool) -> nw.Expr | nw.Series[Any]:
     """The text that orders a list: the greatest if descending, else the least; null for an empty list."""
-    if table.types[name] != nw.Object:
+    if table.types[name] == nw.List:
         return nw.col(name).list.max() if desc else nw.col(name).list.min()
-    # Lists of pandas are objects, which only Python reads. A missing one is None or NaN.
+    # Lists of pandas are objects, which only Python reads.
     frame = table.frame
     assert isinstance(frame, nw.DataFrame), "only pandas has objects"
     choose = max if desc else min
-    lists = [value if isinstance(value, Sized) else () for value in frame.get_column(name).to_list()]
-    texts = [choose(texts) if len(texts) else None for texts in lists]
+    texts = [choose(texts, default=None) for texts in map(_texts_of, frame.get_column(name).to_list())]
     return nw.new_series(name, texts, nw.String, backend=frame.implementation)
+
+
+def _texts_of(value: Any) -> Iterable[str]:
+    """The texts of a list, of a single text, or of a missing list, which is None or NaN."""
+    if isinstance(value, str):
+        return (value,)
+    return value if isinstance(value, Iterable) else ()

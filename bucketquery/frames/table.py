@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import narwhals.stable.v2 as nw
 
 from bucketquery.errors import InvalidQuery
-from bucketquery.frames.engines import ENGINES, SPARK_LIKE
+from bucketquery.frames.engines import ENGINES, SPARK_LIKE, engine_of
 from bucketquery.frames.instants import instant
 from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, Schema, Type
 from bucketquery.model.text import brief
@@ -43,10 +43,10 @@ _RULES: Final[Mapping[Type, _Rule]] = {
     Type.BOOLEAN: _Rule((nw.Boolean,), "booleans"),
     Type.KEYWORD: _TEXTS,
     Type.EXTRA_FIELDS: _TEXTS,
-    # The nested types of pandas are objects, which tell nothing.
-    Type.KEYWORDS: _Rule((nw.List, nw.Object), "lists of text"),
-    Type.BUCKET_INFLUENCERS: _Rule((nw.List, nw.Object), "lists of structs"),
+    Type.KEYWORDS: _Rule((nw.List,), "lists of text"),
+    Type.BUCKET_INFLUENCERS: _Rule((nw.List,), "lists of structs"),
 }
+_LISTS: Final = frozenset({Type.KEYWORDS, Type.BUCKET_INFLUENCERS})
 _JOB_ID: Final = "job_id"
 
 
@@ -77,7 +77,7 @@ class Table:
             InvalidQuery: its engine is not supported, a required column is missing, or a column has another type.
         """
         frame: AnyFrame = nw.from_native(given)
-        engine = frame.implementation
+        engine = engine_of(frame)
         if engine not in ENGINES:
             reason = f"[{argument}] is a frame of {engine.name.lower()}, which is not supported"
             raise InvalidQuery(reason, field=argument)
@@ -90,7 +90,9 @@ class Table:
                 reason = f"[{argument}] has no column [{name}], which every frame of {schema.plural} needs"
                 raise InvalidQuery(reason, field=argument)
         for name, dtype in types.items():
-            _check(name, dtype, _RULES[fields[name]], argument)
+            # Lists of pandas are objects, which tell nothing; a column without rows counts as text.
+            if engine is not nw.Implementation.PANDAS or fields[name] not in _LISTS:
+                _check(name, dtype, _RULES[fields[name]], argument)
         return cls(frame=frame, schema=schema, types=types, engine=engine, argument=argument)
 
     def where(self, *conditions: nw.Expr | None) -> "Table":
@@ -146,7 +148,7 @@ def column_of(name: str) -> str:
 
 def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
     """The frame with names and types that every step understands."""
-    engine = frame.implementation
+    engine = engine_of(frame)
     if engine is nw.Implementation.PANDAS:
         frame = _in_utc(frame)
     names = frame.collect_schema().names()
@@ -156,7 +158,8 @@ def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
     if EVENT_INGESTED not in names:
         return frame
     if engine in SPARK_LIKE:
-        return nw.from_native(frame.to_native().withColumnRenamed(EVENT_INGESTED, INGESTED))
+        renamed: AnyFrame = nw.from_native(frame.to_native().withColumnRenamed(EVENT_INGESTED, INGESTED))
+        return renamed
     return frame.rename({EVENT_INGESTED: INGESTED})
 
 
@@ -168,7 +171,8 @@ def _in_utc(frame: AnyFrame) -> AnyFrame:
         for name in ("timestamp", EVENT_INGESTED)
         if name in native and getattr(native[name].dtype, "tz", None) is not None
     }
-    return nw.from_native(native.assign(**zoned)) if zoned else frame
+    changed: AnyFrame = nw.from_native(native.assign(**zoned)) if zoned else frame
+    return changed
 
 
 def _check(name: str, dtype: Any, rule: _Rule, argument: str) -> None:

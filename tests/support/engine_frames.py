@@ -5,21 +5,24 @@ these tables into frames of an engine. `Style` varies how instants and missing v
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import count
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pyarrow as pa
 
-from bucketquery import BucketQuery, Kind
-from bucketquery.frames import search
-from bucketquery.testing import evaluate
-from support.cases import Case, Table, difference, outcome, seeded_tables
-from support.strategies import DROPPED, FIELDS, KINDS, Document, Query, kind_of, listed, timestamp_ms, unknown
+from bucketquery import BucketQuery, InfluencerQuery, Kind, RecordQuery, ResultsIndex
+from bucketquery.frames import overall_buckets, search
+from bucketquery.testing import evaluate, evaluate_overall
+from support.cases import Table, difference, outcome, seeded_tables
+from support.samples import SAMPLES, read_documents
+from support.strategies import DROPPED, FIELDS, KINDS, Document, Domain, Query, kind_of, listed, timestamp_ms, unknown
 from support.strategies import ingested_ms as ingested_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,7 +109,7 @@ def table_of(documents: list[Document], kind: Kind, style: Style) -> pa.Table:
 
 def is_empty(column: pa.Array) -> bool:
     """Whether no row has a value."""
-    return all(value is None or value == [] or value != value for value in column.to_pylist())
+    return all(value in (None, []) or (isinstance(value, float) and math.isnan(value)) for value in column.to_pylist())
 
 
 def instants(moments: Iterable[int | None], style: Style, *, extra: bool = False) -> pa.Array:
@@ -116,7 +119,9 @@ def instants(moments: Iterable[int | None], style: Style, *, extra: bool = False
     unit, zone = style.time
     scale = {"ms": 1, "us": 1_000, "ns": 1_000_000}[unit]
     added = scale - 1 if extra else 0
-    whole = [None if moment is None else moment * scale + (added if index % 2 else 0) for index, moment in enumerate(moments)]
+    whole = [
+        None if moment is None else moment * scale + (added if index % 2 else 0) for index, moment in enumerate(moments)
+    ]
     return pa.array(whole, pa.int64()).cast(pa.timestamp(unit, zone))
 
 
@@ -199,6 +204,9 @@ def pandas_frames(tables: Frames, rng: Random) -> Frames:
     nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
     for kind, table in tables.items():
         frame = table.to_pandas(types_mapper=nullable.get)
+        if "bucket_influencers" in frame:
+            # pandas would turn the integers in structs into floats.
+            frame["bucket_influencers"] = pd.Series(table["bucket_influencers"].to_pylist(), dtype=object)
         if getattr(frame["timestamp"].dtype, "tz", None) is not None:
             frame["timestamp"] = frame["timestamp"].dt.tz_convert(zone)
         frames[kind] = frame
@@ -240,9 +248,8 @@ _FAR = ("datetime.datetime(1, ", "datetime.datetime(9999, ", "62135596800000", "
 
 def ibis_frames(tables: Frames, _: Random) -> Frames:
     """Tables of Ibis over DuckDB."""
-    import ibis  # noqa: PLC0415 - may not be installed
-
     import duckdb  # noqa: PLC0415 - may not be installed
+    import ibis  # noqa: PLC0415 - may not be installed
 
     own = duckdb.connect()
     own.execute("SET TimeZone = 'UTC'")
@@ -320,20 +327,40 @@ def compare(table: Table, engine: Engine, *, cases: int = 10**9) -> int:
     numbers = [number for number, case in enumerate(table.cases) if table.jobs(case.state).issuperset(case.query.jobs)]
     for number in numbers[:cases]:
         case = table.cases[number]
-        documents = [document for document in table.documents(case.state) if document["result_type"] in KINDS]
+        documents = results_of(table, case.state)
+        query = case.query if rng.random() < 0.8 else case.query.replace(jobs=tokens_for(rng, table.domain.jobs))
         try:
             if case.state not in frames:
-                style = style_of(rng, documents, engine.times)
-                frames[case.state] = engine.make(tables_of(documents, style), rng)
-            answers = {
-                "engine": outcome(partial(ask, frames[case.state], case.query)),
-                "reference": table.by_reference(number),
-            }
-            assert len(set(answers.values())) == 1, difference(documents, case.query, answers)
+                frames[case.state] = engine.make(tables_of(documents, style_of(rng, documents, engine.times)), rng)
+            reference = table.by_reference(number) if query is case.query else outcome(evaluate, documents, query)
+            answers = {"engine": outcome(ask, frames[case.state], query), "reference": reference}
+            assert len(set(answers.values())) == 1, difference(documents, query, answers)
         except Exception as error:
-            error.add_note(f"Case {number} of table {table.seed}, state {case.state}: {case.query}")
+            error.add_note(f"Case {number} of table {table.seed}, state {case.state}: {query}")
             raise
     return len(numbers[:cases])
+
+
+def results_of(table: Table, state: int) -> list[Document]:
+    """The results that are stored at a state of a table."""
+    return [document for document in table.documents(state) if document["result_type"] in KINDS]
+
+
+def tokens_for(rng: Random, jobs: Sequence[str]) -> list[str]:
+    """Tokens that select some of a few jobs, or none."""
+    job = rng.choice(jobs)
+    return rng.choice(
+        (
+            ["_all"],
+            ["*"],
+            ["_all", f"-{job}"],
+            [f"{job[0]}*"],
+            [f"*{job[-1]}", "nobody"],
+            [*jobs, f"-*{job[-1]}", "we*.*d"],
+            [f"{job[:2]}*{job[-1]}", "-_all", job],
+            [*(f"job-{number}" for number in range(70)), job],
+        )
+    )
 
 
 def compare_cases(seed: str, cases: int, engine: Engine) -> int:
@@ -346,4 +373,96 @@ def compare_cases(seed: str, cases: int, engine: Engine) -> int:
     return done
 
 
-__all__ = ["ENGINES", "BucketQuery", "Case", "compare", "compare_cases", "evaluate", "tables_of"]
+def compare_overall(seed: str, cases: int, engine: Engine) -> int:
+    """Compare the overall buckets of an engine with those of the reference; return the number of cases.
+
+    Raises:
+        AssertionError: the answers differ.
+    """
+    done = 0
+    for table in seeded_tables(f"overall-{seed}", 10**9):
+        rng, state = Random(table.seed), len(table.states) - 1
+        documents = results_of(table, state)
+        if "bucket" not in table.domain.kinds:
+            continue
+        frames = engine.make(tables_of(documents, style_of(rng, documents, engine.times)), rng)
+        for _ in range(10):
+            asked = overall_parameters(rng, table.domain)
+            jobs = asked.pop("jobs")
+            named = [*jobs] or sorted({one["job_id"] for one in documents if one["result_type"] == "bucket"})
+            found = outcome(partial(overall_body, frames["bucket"], jobs, asked))
+            expected = outcome(partial(evaluate_overall, documents, jobs=named, **asked))
+            assert found == expected, f"{table.seed}: {jobs} {asked}\nengine: {found}\nreference: {expected}"
+        done += 10
+        if done >= cases:
+            break
+    return done
+
+
+def overall_parameters(rng: Random, domain: Domain) -> dict[str, Any]:
+    """Parameters of overall buckets; no jobs stand for all jobs."""
+    spans = [span for span in domain.spans if span < 10**6] or [1]
+    moments = [None, -1, *(moment + rng.choice((-1, 0, 1, 3_600_000)) for moment in rng.choices(domain.timestamps, k=2))]
+    return {
+        "jobs": rng.choice(((), tuple(domain.jobs), (rng.choice(domain.jobs),))),
+        "top_n": rng.choice((1, 1, 2, 5)),
+        "bucket_span": rng.choice((None, max(spans), 3 * max(spans), 3_600, 86_400, 60)),
+        "overall_score": rng.choice((0.0, *domain.scores)),
+        "exclude_interim": rng.random() < 0.5,
+        "start": rng.choice(moments),
+        "end": rng.choice(moments),
+    }
+
+
+def overall_body(frame: Any, jobs: Sequence[str], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of the overall buckets of an engine."""
+    return overall_buckets(frame, job_id=jobs or "_all", **asked).to_dict()
+
+
+#: The real results in the repository.
+NAMES = ("numentaTM_1h_by_category", "numenta_nyc_taxi")
+
+
+def read_sample(name: str, folder: Path = SAMPLES) -> list[Document]:
+    """All documents of a data set in a folder, of each kind that has a file."""
+    paths = [folder / f"{name}.{kind}s.ndjson.gz" for kind in KINDS]
+    return [document for path in paths if path.is_file() for document in read_documents(path)]
+
+
+def compare_sample(name: str, documents: list[Document], engine: Engine, *, limit: int = 10**9) -> int:
+    """Compare an engine with an index on real results: the same bodies; return the number of queries.
+
+    Raises:
+        AssertionError: the answers differ.
+    """
+    index = ResultsIndex()
+    index.upsert(documents)
+    frames = engine.make(tables_of(documents, Style(time=engine.times[-1])), Random(name))
+    jobs = index.jobs()
+    times = sorted(document["timestamp"] for document in documents)
+    start, end = times[len(times) // 3], times[len(times) // 2]
+    some = {"jobs": [*jobs[:3]], "size": 50}
+    queries: list[Query] = [
+        BucketQuery(jobs="_all", start=start, end=end, size=200),
+        BucketQuery(jobs=jobs[0], anomaly_score=75, sort="anomaly_score", desc=True, expand=True),
+        BucketQuery(**some, sort="event_count", desc=True, from_=7),
+        BucketQuery(**some, desc=True, from_=10_300),
+        BucketQuery(jobs="*_all*,nobody", anomaly_score=(25.0, 50.0), sort="initial_anomaly_score"),
+        BucketQuery(jobs=jobs[-1], timestamp=documents[0]["timestamp"], expand=True),
+        RecordQuery(jobs="_all", size=100),
+        RecordQuery(**some, record_score=50, sort="timestamp", start=start),
+        RecordQuery(**some, sort="probability", desc=False, exclude_interim=True),
+        InfluencerQuery(jobs="_all", size=100),
+        InfluencerQuery(**some, influencer_score=30, sort="influencer_field_value"),
+        InfluencerQuery(**some, end=end, sort="timestamp", from_=3),
+    ]
+    for query in queries[:limit]:
+        expected = outcome(lambda: index.search(query.replace(jobs=_known(query.jobs, jobs))).to_dict())
+        found = outcome(ask, frames, query)
+        assert found == expected, f"{name}: {query}\nengine: {found[:500]}\nindex: {expected[:500]}"
+    return len(queries[:limit])
+
+
+def _known(tokens: Sequence[str], jobs: Sequence[str]) -> list[str]:
+    """The tokens without names that an index does not know, which it refuses."""
+    return [token for token in tokens if token in jobs or "*" in token or token == "_all"]
