@@ -1,7 +1,7 @@
 """The public functions. Each imports the package ``narwhals`` when it is called."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from bucketquery.answers.overall import OverallBuckets
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
@@ -10,9 +10,6 @@ from bucketquery.model.instants import Instant
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.reads import require_query
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 @overload
@@ -162,7 +159,7 @@ def latest(frame: Any, version: str) -> Latest:
     return Latest(frame, read_text(version, "version"))
 
 
-def _module(name: str) -> "ModuleType":
+def _module(name: str) -> Any:
     """A module of this folder that needs narwhals.
 
     Raises:

@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("narwhals")
 pytest.importorskip("pyarrow")
 
-from support.engine_frames import ENGINES, NAMES, compare_cases, compare_overall, compare_sample, read_sample  # noqa: E402
-from support.tiers import of_tier  # noqa: E402
+from support.engine_frames import ENGINES, NAMES, compare_cases, compare_overall, compare_sample, read_sample
+from support.tiers import of_tier
 
 #: Ibis calls deprecated functions of DuckDB.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -1,4 +1,7 @@
-"""PySpark and the reference give the same answers. These tests start Spark, which needs Java and the extra `test-spark`."""
+"""PySpark and the reference give the same answers.
+
+These tests start Spark, which needs Java and the extra `test-spark`.
+"""
 
 import os
 from collections.abc import Iterator
@@ -51,7 +54,7 @@ def engine_of(spark: Any, zone: str, *, ansi: bool) -> Engine:
 
 @pytest.mark.parametrize(("ansi", "zone"), SESSIONS)
 def test_spark_answers_as_the_reference_does(spark: Any, ansi: bool, zone: str) -> None:
-    """Whole bodies are equal: instants as integers and as timestamps with and without a zone, missing values and NaN."""
+    """Whole bodies are equal, for instants of every type, for null and NaN, and in sessions with a zone."""
     assert compare_cases(f"spark-{zone}-{SEED}", CASES, engine_of(spark, zone, ansi=ansi)) >= CASES
 
 

@@ -328,7 +328,9 @@ class FrameRefused:
 
 TWICE = [bucket(0, 5.0), bucket(0, 90.0)]
 REFUSED = [
-    FrameRefused("29.1", "no bucket at an instant", FOUR, web(timestamp=5), (NotFound, "timestamp", "not find"), "ours"),
+    FrameRefused(
+        "29.1", "no bucket at an instant", FOUR, web(timestamp=5), (NotFound, "timestamp", "not find"), "ours"
+    ),
     FrameRefused(
         "29.2",
         "a column of another type",
@@ -372,9 +374,7 @@ REFUSED = [
         "ours",
         version="written",
     ),
-    FrameRefused(
-        "29.7", "no such column", FOUR, web(), (InvalidQuery, "frame", "no column [x]"), "ours", version="x"
-    ),
+    FrameRefused("29.7", "no such column", FOUR, web(), (InvalidQuery, "frame", "no column [x]"), "ours", version="x"),
     FrameRefused("29.8", "no frame of records", FOUR, web(expand=True), (InvalidQuery, "records", "expand"), "ours"),
     FrameRefused(
         "29.9",
@@ -513,7 +513,11 @@ def test_a_frame_has_overall_buckets(row: FrameSummed) -> None:
     assert [(found["timestamp"] / HOUR, found["overall_score"]) for found in body["overall_buckets"]] == row.expected
     if not row.types:
         documents = [
-            {"result_type": "bucket", **given, "anomaly_score": None if given.get("anomaly_score") is NAN else given.get("anomaly_score")}
+            {
+                "result_type": "bucket",
+                **given,
+                "anomaly_score": None if given.get("anomaly_score") is NAN else given.get("anomaly_score"),
+            }
             for given in row.rows
         ]
         known = ("web",) if row.jobs == "web" else row.known

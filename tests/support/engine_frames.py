@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from bucketquery import BucketQuery, InfluencerQuery, Kind, RecordQuery, ResultsIndex
 from bucketquery.frames import overall_buckets, search
+from bucketquery.queries.job_tokens import ALL_JOBS
 from bucketquery.testing import evaluate, evaluate_overall
 from support.cases import Table, difference, outcome, seeded_tables
 from support.samples import SAMPLES, read_documents
@@ -402,7 +403,11 @@ def compare_overall(seed: str, cases: int, engine: Engine) -> int:
 def overall_parameters(rng: Random, domain: Domain) -> dict[str, Any]:
     """Parameters of overall buckets; no jobs stand for all jobs."""
     spans = [span for span in domain.spans if span < 10**6] or [1]
-    moments = [None, -1, *(moment + rng.choice((-1, 0, 1, 3_600_000)) for moment in rng.choices(domain.timestamps, k=2))]
+    moments = [
+        None,
+        -1,
+        *(moment + rng.choice((-1, 0, 1, 3_600_000)) for moment in rng.choices(domain.timestamps, k=2)),
+    ]
     return {
         "jobs": rng.choice(((), tuple(domain.jobs), (rng.choice(domain.jobs),))),
         "top_n": rng.choice((1, 1, 2, 5)),
@@ -441,7 +446,7 @@ def compare_sample(name: str, documents: list[Document], engine: Engine, *, limi
     jobs = index.jobs()
     times = sorted(document["timestamp"] for document in documents)
     start, end = times[len(times) // 3], times[len(times) // 2]
-    some = {"jobs": [*jobs[:3]], "size": 50}
+    some: dict[str, Any] = {"jobs": [*jobs[:3]], "size": 50}
     queries: list[Query] = [
         BucketQuery(jobs="_all", start=start, end=end, size=200),
         BucketQuery(jobs=jobs[0], anomaly_score=75, sort="anomaly_score", desc=True, expand=True),
@@ -457,12 +462,16 @@ def compare_sample(name: str, documents: list[Document], engine: Engine, *, limi
         InfluencerQuery(**some, end=end, sort="timestamp", from_=3),
     ]
     for query in queries[:limit]:
-        expected = outcome(lambda: index.search(query.replace(jobs=_known(query.jobs, jobs))).to_dict())
+        expected = outcome(partial(_by_index, index, query.replace(jobs=_known(query.jobs, jobs))))
         found = outcome(ask, frames, query)
         assert found == expected, f"{name}: {query}\nengine: {found[:500]}\nindex: {expected[:500]}"
     return len(queries[:limit])
 
 
+def _by_index(index: ResultsIndex, query: Query) -> dict[str, Any]:
+    return index.search(query).to_dict()
+
+
 def _known(tokens: Sequence[str], jobs: Sequence[str]) -> list[str]:
     """The tokens without names that an index does not know, which it refuses."""
-    return [token for token in tokens if token in jobs or "*" in token or token == "_all"]
+    return [token for token in tokens if token in jobs or "*" in token or token == ALL_JOBS]
