@@ -6,6 +6,7 @@ from benchmarks.claims import (
     arrays,
     changes,
     doors,
+    frames,
     index,
     living,
     overall,
@@ -21,7 +22,20 @@ __all__ = ["CLAIMS", "measure"]
 
 CLAIMS: Final[tuple[Claim, ...]] = tuple(
     claim
-    for module in (doors, index, changes, living, overall, pages, summaries, references, value_index, arrays, values)
+    for module in (
+        doors,
+        frames,
+        index,
+        changes,
+        living,
+        overall,
+        pages,
+        summaries,
+        references,
+        value_index,
+        arrays,
+        values,
+    )
     for claim in module.CLAIMS
 )
 """All claims, in the order of the package's floors."""

@@ -9,7 +9,7 @@ from bucketquery.frames.latest import Latest
 from bucketquery.model.instants import Instant
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.reads import require_query
+from bucketquery.count_reads import require_query
 
 
 @overload

@@ -5,6 +5,7 @@ each other engine; `support.tiers` raises the default to 500. An engine that is 
 """
 
 import os
+import runpy
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from support.tiers import of_tier
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 CASES = int(os.environ.get("BUCKETQUERY_CASES", of_tier(60, 500)))
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
+SCRIPT = Path(__file__).parents[2] / "docs" / "guide" / "from_index_to_engine.py"
 #: The engines that are fast enough for many cases.
 FAST = ("duckdb", "polars")
 PACKAGES = {"duckdb": "duckdb", "polars": "polars", "pandas": "pandas", "ibis": "ibis", "sqlframe": "sqlframe"}
@@ -66,6 +68,16 @@ def test_an_engine_answers_about_large_sets(engine: str, name: str) -> None:
         pytest.skip("BUCKETQUERY_DATA does not name the folder of the large sets")
     documents = read_sample(name, Path(os.environ["BUCKETQUERY_DATA"]))
     assert compare_sample(name, documents, ENGINES[engine]) == 12
+
+
+def test_the_script_of_the_guide_finds_equal_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    """The script of the guide writes the results of an index to Parquet, and DuckDB gives the answer of the index."""
+    require("duckdb")
+    runpy.run_path(str(SCRIPT))["main"](with_spark=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "index: 109 buckets, the worst at 100.00",
+        "DuckDB: the same answer",
+    ]
 
 
 @pytest.mark.thorough

@@ -4,7 +4,9 @@ These tests start Spark, which needs Java and the extra `test-spark`.
 """
 
 import os
+import runpy
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,10 +17,18 @@ from bucketquery import Kind
 from support.engine_frames import NAMES, Engine, Frames, compare_cases, compare_overall, compare_sample, read_sample
 
 CASES = int(os.environ.get("BUCKETQUERY_CASES", "100"))
+SCRIPT = Path(__file__).parents[2] / "docs" / "guide" / "from_index_to_engine.py"
 SEED = os.environ.get("BUCKETQUERY_SEED", "0")
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
 #: Whether ANSI rules hold, and the time zone of the session.
 SESSIONS = [(True, "UTC"), (False, "America/New_York"), (True, "Asia/Kolkata")]
+
+
+def test_the_script_of_the_guide_finds_equal_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    """The script of the guide gets the answer of the index from Spark too. It comes first, because it ends the session."""
+    pytest.importorskip("pyspark")
+    runpy.run_path(str(SCRIPT))["main"](with_spark=True)
+    assert capsys.readouterr().out.splitlines()[1:] == ["DuckDB: the same answer", "Spark: the same answer"]
 
 
 @pytest.fixture(scope="module")

@@ -35,15 +35,12 @@ class Series:
 class Eager(nw.DataFrame[Any]):
     """A frame in memory, as columns by name."""
 
+    implementation: Any = None
+
     def __init__(self, columns: Mapping[str, Series], engine: nw.Implementation = nw.Implementation.PANDAS) -> None:
         self.made_of = dict(columns)
-        self.engine = engine
+        self.implementation = engine
         self.native: Any = None
-
-    @property
-    def implementation(self) -> Any:
-        """The engine."""
-        return self.engine
 
     @property
     def columns(self) -> list[str]:
@@ -56,10 +53,12 @@ class Eager(nw.DataFrame[Any]):
 
     def select(self, *names: Any, **_: Any) -> Any:
         """The frame with some columns."""
-        return Eager({name: self.made_of[name] for name in names}, self.engine)
+        return Eager({name: self.made_of[name] for name in names}, self.implementation)
 
     def __getitem__(self, rows: Any) -> Any:
-        return Eager({name: Series(one.values[rows], one.dtype) for name, one in self.made_of.items()}, self.engine)
+        return Eager(
+            {name: Series(one.values[rows], one.dtype) for name, one in self.made_of.items()}, self.implementation
+        )
 
     def __len__(self) -> int:
         return len(next(iter(self.made_of.values())).values)
@@ -74,20 +73,17 @@ class Eager(nw.DataFrame[Any]):
 
     def rename(self, names: Mapping[str, str]) -> Any:
         """The frame with other names."""
-        return Eager({names.get(name, name): one for name, one in self.made_of.items()}, self.engine)
+        return Eager({names.get(name, name): one for name, one in self.made_of.items()}, self.implementation)
 
 
 class Lazy(nw.LazyFrame[Any]):
     """A frame that is not computed yet: the frame that it becomes, and an engine."""
 
+    implementation: Any = None
+
     def __init__(self, becomes: Eager, engine: nw.Implementation) -> None:
         self.becomes = becomes
-        self.engine = engine
-
-    @property
-    def implementation(self) -> Any:
-        """The engine."""
-        return self.engine
+        self.implementation = engine
 
     def collect_schema(self) -> Any:
         """The types by name."""
@@ -95,11 +91,11 @@ class Lazy(nw.LazyFrame[Any]):
 
     def select(self, *names: Any, **_: Any) -> Any:
         """The frame with some columns."""
-        return Lazy(self.becomes.select(*names), self.engine)
+        return Lazy(self.becomes.select(*names), self.implementation)
 
     def head(self, n: int = 5) -> Any:
         """The first rows."""
-        return Lazy(self.becomes[:n], self.engine)
+        return Lazy(self.becomes[:n], self.implementation)
 
     def collect(self, backend: Any = None, **_: Any) -> Any:
         """The rows."""
