@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
+from functools import partial
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -62,9 +63,8 @@ def write_parquet(columns: Mapping[str, Any], folder: Path) -> None:
     connection.register("arrays", dict(columns))
     names = "* REPLACE (make_timestamptz(timestamp * 1000) AS timestamp)"
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(
-        f"COPY (SELECT {names} FROM arrays ORDER BY job_id, timestamp) TO '{folder}' (FORMAT parquet, PARTITION_BY job_id)"
-    )
+    rows = f"SELECT {names} FROM arrays ORDER BY job_id, timestamp"
+    connection.execute(f"COPY ({rows}) TO '{folder}' (FORMAT parquet, PARTITION_BY job_id)")
 
 
 def questions(rows: int) -> dict[str, BucketQuery]:
@@ -151,21 +151,31 @@ def table_of(roads: list[Road], rows: int, runs: int) -> list[str]:
         f"| {rows:,} buckets, ms | " + " | ".join(road.name for road in roads) + " |",
         "| --- " * (len(roads) + 1) + "|",
     ]
-    asked: dict[str, Callable[[Road], Any]] = {
-        name: lambda road, query=query: road.search(query).to_dict() for name, query in questions(rows).items()
-    }
-    parameters = overall_question(rows)
-    asked["overall buckets, 30 days by hours, top 3"] = lambda road: road.overall(parameters).to_dict()
+    asked: dict[str, Callable[[Road], Any]] = {name: partial(_page, query) for name, query in questions(rows).items()}
+    asked["overall buckets, 30 days by hours, top 3"] = partial(_overall, overall_question(rows))
     for name, ask in asked.items():
         expected = ask(roads[0])
         assert expected["count"], f"{name}: no result"
         cells = []
         for road in roads:
             assert ask(road) == expected, f"{road.name}: {name}"
-            cells.append(f"{median_ms(lambda: ask(road), runs):,.3g}")  # noqa: B023 - called before the next road
+            cells.append(f"{_shown(median_ms(partial(ask, road), runs))}")
         lines.append(f"| {name} | {' | '.join(cells)} |")
         print(lines[-1], file=sys.stderr)
     return lines
+
+
+def _shown(time_ms: float) -> str:
+    """A time with two digits, or as a whole number."""
+    return f"{time_ms:,.0f}" if time_ms >= 10 else f"{time_ms:.2g}"
+
+
+def _page(query: BucketQuery, road: Road) -> Any:
+    return road.search(query).to_dict()
+
+
+def _overall(parameters: Mapping[str, Any], road: Road) -> Any:
+    return road.overall(parameters).to_dict()
 
 
 def plan_of(query: BucketQuery, relation: Any) -> str:

@@ -5,11 +5,11 @@ from typing import Any, overload
 
 from bucketquery.answers.overall import OverallBuckets
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
+from bucketquery.count_reads import require_query
 from bucketquery.frames.latest import Latest
 from bucketquery.model.instants import Instant
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
-from bucketquery.count_reads import require_query
 
 
 @overload

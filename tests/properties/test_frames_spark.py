@@ -25,7 +25,7 @@ SESSIONS = [(True, "UTC"), (False, "America/New_York"), (True, "Asia/Kolkata")]
 
 
 def test_the_script_of_the_guide_finds_equal_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    """The script of the guide gets the answer of the index from Spark too. It comes first, because it ends the session."""
+    """The script of the guide gets the same answer from Spark. It comes first, because it ends its session."""
     pytest.importorskip("pyspark")
     runpy.run_path(str(SCRIPT))["main"](with_spark=True)
     assert capsys.readouterr().out.splitlines()[1:] == ["DuckDB: the same answer", "Spark: the same answer"]
