@@ -17,7 +17,7 @@ from bucketquery.errors import InvalidDocument, InvalidQuery, LimitExceeded, Not
 from bucketquery.frames.clock import instant_of
 from bucketquery.frames.conditions import in_jobs_and_window, is_one_of, job_selection, joined, matching
 from bucketquery.frames.documents import documents_of
-from bucketquery.frames.instants import day, in_window
+from bucketquery.frames.instants import day, in_window, instant
 from bucketquery.frames.latest import Latest
 from bucketquery.frames.newest import newest
 from bucketquery.frames.rows import all_of, number_of, page_of
@@ -102,8 +102,6 @@ def _read_columns(table: Table) -> list[nw.Expr]:
     for name, dtype in table.types.items():
         if dtype == nw.Datetime or name == "timestamp":
             found.append(table.instant(name).alias(name))
-        elif dtype in {nw.Categorical, nw.Enum}:
-            found.append(table.text(name).alias(name))
         else:
             found.append(nw.col(name))
     return found
@@ -119,16 +117,16 @@ class _Day(NamedTuple):
 
 def _days_of_page(table: Table, resolved: ResolvedQuery) -> tuple[int, Table, int]:
     """The number of matches, the rows of the days that the page has results of, and the offset in these rows."""
-    dtype = table.types["timestamp"]
-    frame = table.frame.select(
-        bucketquery_day=day("timestamp", dtype), bucketquery_at=table.instant("timestamp")
-    ).group_by("bucketquery_day")
-    counted = frame.agg(
+    name, dtype = table.instants_of("timestamp")
+    frame = table.frame.select(bucketquery_day=day(name, dtype), bucketquery_at=nw.col(name))
+    counted = frame.group_by("bucketquery_day").agg(
         nw.col("bucketquery_at").min().alias("first"),
         nw.col("bucketquery_at").max().alias("last"),
         nw.len().alias("number"),
     )
-    columns = all_of(counted.select("first", "last", "number"))
+    # The ends of a day are rounded down, not each instant of it.
+    ends = (instant(end, dtype, table.engine).alias(end) for end in ("first", "last"))
+    columns = all_of(counted.select(*ends, "number"))
     days = sorted(_Day(*map(int, values)) for values in zip(*columns.values(), strict=True))
     count = sum(found.number for found in days)
     if any(earlier.last >= later.first for earlier, later in pairwise(days)):
@@ -144,7 +142,7 @@ def _days_of_page(table: Table, resolved: ResolvedQuery) -> tuple[int, Table, in
     if not chosen:
         return count, table, resolved.from_
     first, last = min(found.first for found in chosen), max(found.last for found in chosen)
-    hit = table.where(*in_window("timestamp", dtype, table.engine, first, last + 1))
+    hit = table.where(*in_window("timestamp", table.types["timestamp"], table.engine, first, last + 1))
     return count, hit, resolved.from_ - skipped
 
 

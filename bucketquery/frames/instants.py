@@ -77,6 +77,18 @@ def literal(instant_ms: int, dtype: Any, engine: nw.Implementation) -> nw.Expr:
     return nw.lit(moment)
 
 
+def milliseconds_in_duckdb(name: str) -> str:
+    """An SQL expression for a column of timestamps with a zone: epoch milliseconds, rounded down.
+
+    DuckDB cuts such a timestamp by a calendar, which takes 20 times as long.
+
+    >>> milliseconds_in_duckdb("timestamp")
+    'epoch_us("timestamp") // 1000 - (epoch_us("timestamp") % 1000 < 0)::BIGINT'
+    """
+    # DuckDB rounds a division of integers towards zero.
+    return f'epoch_us("{name}") // 1000 - (epoch_us("{name}") % 1000 < 0)::BIGINT'
+
+
 def day(name: str, dtype: Any) -> nw.Expr:
     """A value that rises from day to day, and is the same during a day of some zone."""
     column = nw.col(name)

@@ -87,7 +87,7 @@ def _greatest(table: Table, span_ms: int) -> Columns:
     The parts are whole units of the engine, such as hours. A zone may cut them elsewhere, so the last instant of each
     part is read too: if it is in another interval than the first, the scores are read instant by instant.
     """
-    step = steps("timestamp", table.types["timestamp"], span_ms)
+    step = steps(*table.instants_of("timestamp"), span_ms)
     columns = _grouped(table, step)
     ends = columns.pop("bucketquery_last")
     if any(first // span_ms != last // span_ms for first, last in zip(columns["timestamp"], ends, strict=True)):

@@ -11,7 +11,7 @@ import narwhals.stable.v2 as nw
 
 from bucketquery.errors import InvalidQuery
 from bucketquery.frames.engines import ENGINES, SPARK_LIKE, engine_of
-from bucketquery.frames.instants import instant
+from bucketquery.frames.instants import instant, milliseconds_in_duckdb
 from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, Schema, Type
 from bucketquery.model.text import brief
 
@@ -48,6 +48,8 @@ _RULES: Final[Mapping[Type, _Rule]] = {
 }
 _LISTS: Final = frozenset({Type.KEYWORDS, Type.BUCKET_INFLUENCERS})
 _JOB_ID: Final = "job_id"
+#: The beginning of the names of columns that are added.
+_MS: Final = "bucketquery_ms_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +112,15 @@ class Table:
         return column if self.types[name] == nw.String else column.cast(nw.String)
 
     def instant(self, name: str) -> nw.Expr:
-        """A column of instants, rounded down to milliseconds; an integer or a timestamp, as the column is."""
+        """A column of instants, rounded down to milliseconds; an integer or a timestamp."""
+        return instant(*self.instants_of(name), self.engine)
+
+    def instants_of(self, name: str) -> tuple[str, Any]:
+        """The column that has the instants of a field, and its type: its own, or that of milliseconds."""
         name = column_of(name)
-        return instant(name, self.types[name], self.engine)
+        if self.engine is nw.Implementation.DUCKDB and _has_zone(self.types[name]):
+            return f"{_MS}{name}", nw.Int64()
+        return name, self.types[name]
 
     def number(self, name: str) -> nw.Expr:
         """A column of numbers; NaN, which engines sort as the greatest number, becomes null, and -0.0 becomes 0.0."""
@@ -155,12 +163,27 @@ def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
     if f"`{EVENT_INGESTED}`" in names:
         reason = f"[{argument}] must name the column [{EVENT_INGESTED}] [{INGESTED}]: sqlframe reads no name with a dot"
         raise InvalidQuery(reason, field=argument)
-    if EVENT_INGESTED not in names:
+    if EVENT_INGESTED in names:
+        if engine in SPARK_LIKE:
+            renamed: AnyFrame = nw.from_native(frame.to_native().withColumnRenamed(EVENT_INGESTED, INGESTED))
+            return renamed
+        frame = frame.rename({EVENT_INGESTED: INGESTED})
+    return _with_milliseconds(frame) if engine is nw.Implementation.DUCKDB else frame
+
+
+def _has_zone(dtype: Any) -> bool:
+    return dtype == nw.Datetime and dtype.time_zone is not None
+
+
+def _with_milliseconds(frame: AnyFrame) -> AnyFrame:
+    """A relation of DuckDB with a column of milliseconds beside each column of timestamps with a zone."""
+    types = frame.collect_schema()
+    zoned = [name for name in ("timestamp", INGESTED) if name in types and _has_zone(types[name])]
+    if not zoned:
         return frame
-    if engine in SPARK_LIKE:
-        renamed: AnyFrame = nw.from_native(frame.to_native().withColumnRenamed(EVENT_INGESTED, INGESTED))
-        return renamed
-    return frame.rename({EVENT_INGESTED: INGESTED})
+    added = ", ".join(f"{milliseconds_in_duckdb(name)} AS {_MS}{name}" for name in zoned)
+    changed: AnyFrame = nw.from_native(frame.to_native().project(f"*, {added}"))
+    return changed
 
 
 def _in_utc(frame: AnyFrame) -> AnyFrame:

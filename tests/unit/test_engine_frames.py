@@ -273,12 +273,12 @@ def test_overall_buckets_refuse_a_span_that_is_too_short() -> None:
         overall_buckets(relation([bucket(0)]), job_id="web", bucket_span=60)
 
 
-def test_parts_that_straddle_an_interval_are_read_one_by_one() -> None:
-    """Hours of Kolkata begin at half past, so an interval of two hours is read instant by instant."""
-    times = [f"1970-01-01 0{hour}:{minute}:00+00" for hour in (1, 3) for minute in (45, 59)]
-    stored = [bucket(0) | {"timestamp": time, "anomaly_score": float(score)} for score, time in enumerate(times)]
-    stored.append(bucket(0) | {"timestamp": "1970-01-01 02:05:00+00", "anomaly_score": 9.0})
-    frame = relation(stored, zone="Asia/Kolkata", timestamp="TIMESTAMPTZ")
+def test_parts_that_straddle_an_interval_are_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a zone begins its hours elsewhere, an interval is read instant by instant."""
+    # Hours that begin at half past.
+    monkeypatch.setattr(overall, "steps", lambda name, _, span: (nw.col(name) - HOUR // 2) // HOUR + 0 * (span % 2))
+    scores = {HOUR + 2_700_000: 1.0, 2 * HOUR + 300_000: 9.0, 3 * HOUR: 2.0}
+    frame = relation([bucket(time, anomaly_score=score) for time, score in scores.items()])
     found = overall_buckets(frame, job_id="_all", bucket_span="2h")
     assert [(one.timestamp // HOUR, one.overall_score) for one in found] == [(0, 1.0), (2, 9.0)]
 
@@ -323,6 +323,17 @@ def test_literals_of_other_engines_are_expressions(engine: nw.Implementation, zo
         low, _ = instants.in_window("timestamp", dtype, engine, moment, 2**60)
         assert low is not None
         assert rows.number_of(frame.filter(low)) == count
+
+
+@pytest.mark.parametrize(
+    "time", ["1969-12-31 23:59:59.999999", "1970-01-01 00:00:00.000999", "1969-12-31 23:59:59.998"]
+)
+def test_duckdb_has_a_column_of_milliseconds(time: str) -> None:
+    """A timestamp with a zone is rounded down, before 1970 too, and the column itself is still compared."""
+    frame = relation([bucket(0) | {"timestamp": f"{time}+00"}], zone="Asia/Kolkata", timestamp="TIMESTAMPTZ")
+    expected = int(np.datetime64(time, "us").astype(np.int64) // 1000)
+    query = BucketQuery(jobs="web", start=expected, end=expected + 1, sort="timestamp")
+    assert search(frame, query).column("timestamp").tolist() == [expected]
 
 
 def test_instants_without_a_zone_are_cut_as_text_in_spark() -> None:
