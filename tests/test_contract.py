@@ -34,13 +34,6 @@ AGREED = "f3a9ec8c0fe38b8636a29b08e10449acb29c062f8be6d323eca0ab9aef3df291"
 #: annotation in brackets.
 ABSENT = {
     # several jobs at once
-    # filters by field
-    "BucketQuery.__init__.where",
-    "BucketQuery.where",
-    "InfluencerQuery.__init__.where",
-    "InfluencerQuery.where",
-    "RecordQuery.__init__.where",
-    "RecordQuery.where",
     # Arrow
     "_Reads.arrow",
 }

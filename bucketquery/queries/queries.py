@@ -3,9 +3,9 @@
 A caller prepares one of them. `resolve` gives the `ResolvedQuery` that a search takes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bucketquery.model.frozen import filler
 from bucketquery.model.instants import Instant
@@ -14,6 +14,7 @@ from bucketquery.queries.job_tokens import read_jobs
 from bucketquery.queries.parameters import every_order_by, read_condition
 from bucketquery.queries.query import Query, refuse_beside_timestamp
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.queries.where import Where
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -39,8 +40,10 @@ class BucketQuery(Query):
         desc: sort every key descending; missing values come last in both directions.
         from_: number of matches to skip, without limit.
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
-        timestamp: look up the bucket at this instant; not together with a window, a threshold or paging. Text covers a
-            range: a date covers its day, a time without seconds its minute.
+        timestamp: look up the bucket at this instant; not together with a window, a threshold, paging or ``where``.
+            Text covers a range: a date covers its day, a time without seconds its minute.
+        where: fields of records and their values, by name: only buckets match that have a record at their instant with
+            one of the values in each field. Stored as a sorted tuple. See `RecordQuery`.
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
@@ -68,6 +71,7 @@ class BucketQuery(Query):
     from_: int
     size: int
     timestamp: int | str | None
+    where: Where
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class BucketQuery(Query):
         from_: int = 0,
         size: int = 100,
         timestamp: Instant | None = None,
+        where: Mapping[str, Any] | None = None,
     ) -> None:
         self._read(
             jobs=read_jobs(jobs),
@@ -96,6 +101,7 @@ class BucketQuery(Query):
             size=size,
             expand=expand,
             timestamp=timestamp,
+            where=where,
         )
         if timestamp is not None:
             given = {
@@ -104,6 +110,7 @@ class BucketQuery(Query):
                 "anomaly_score": read_condition(anomaly_score, "anomaly_score"),
                 "from_": self.from_,
                 "size": self.size,
+                "where": self.where or None,
             }
             defaults = BucketQuery.__init__.__kwdefaults__
             assert defaults is not None  # every parameter but `jobs` has a default
@@ -131,6 +138,10 @@ class RecordQuery(Query):
         desc: sort every key descending; missing values come last in both directions.
         from_: number of matches to skip, without limit.
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
+        where: fields and their values, by name: only records match that have one of the values in each field. A value
+            is text, or None for a missing field; an iterable of values means any of them. A name is a keyword field of
+            records, ``detector_index`` (integers), or the name of a data field, such as ``host.name``: a by, over or
+            partition field. At most 100 fields and 10,000 values. Stored as a sorted tuple.
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
@@ -140,9 +151,9 @@ class RecordQuery(Query):
     Complexity: O(j) for j tokens.
     Source: Get records in the API reference. If the reference and the server differ, this follows the server.
 
-    >>> query = RecordQuery(jobs="web", record_score=75)
-    >>> query.sort, query.desc
-    ('record_score', True)
+    >>> query = RecordQuery(jobs="web", record_score=75, where={"host.name": "a", "function": ["mean", "rare"]})
+    >>> query.sort, query.desc, query.where
+    ('record_score', True, (('function', ('mean', 'rare')), ('host.name', ('a',))))
     """
 
     _schema = RECORD
@@ -156,6 +167,7 @@ class RecordQuery(Query):
     desc: bool
     from_: int
     size: int
+    where: Where
 
     def __init__(
         self,
@@ -169,6 +181,7 @@ class RecordQuery(Query):
         desc: bool = True,
         from_: int = 0,
         size: int = 100,
+        where: Mapping[str, Any] | None = None,
     ) -> None:
         self._read(
             jobs=read_jobs(jobs),
@@ -180,6 +193,7 @@ class RecordQuery(Query):
             desc=desc,
             from_=from_,
             size=size,
+            where=where,
         )
 
 
@@ -203,6 +217,8 @@ class InfluencerQuery(Query):
         desc: sort every key descending; missing values come last in both directions.
         from_: number of matches to skip, without limit.
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
+        where: fields and their values, by name, as in `RecordQuery`. A name is ``influencer_field_name``,
+            ``influencer_field_value``, or the name of a data field: the influencer's own field.
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
@@ -227,6 +243,7 @@ class InfluencerQuery(Query):
     desc: bool
     from_: int
     size: int
+    where: Where
 
     def __init__(
         self,
@@ -240,6 +257,7 @@ class InfluencerQuery(Query):
         desc: bool = True,
         from_: int = 0,
         size: int = 100,
+        where: Mapping[str, Any] | None = None,
     ) -> None:
         self._read(
             jobs=read_jobs(jobs),
@@ -251,6 +269,7 @@ class InfluencerQuery(Query):
             desc=desc,
             from_=from_,
             size=size,
+            where=where,
         )
 
 

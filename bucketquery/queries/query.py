@@ -23,6 +23,7 @@ from bucketquery.queries.parameters import (
 )
 from bucketquery.queries.query_value import QueryValue
 from bucketquery.queries.resolved import ResolvedQuery, clamp
+from bucketquery.queries.where import Where, read_where
 
 _new_tuple: Final = tuple.__new__
 
@@ -65,6 +66,7 @@ class Query(QueryValue):
         "size",
         "sort",
         "start",
+        "where",
     )
 
     _schema: ClassVar[Schema]
@@ -80,6 +82,7 @@ class Query(QueryValue):
     desc: bool
     from_: int
     size: int
+    where: Where
     #: The only token, if it is an id or the name of a group; None for a pattern, ``_all`` and several tokens.
     _job_id: str | None
     _parsed: ParsedBounds
@@ -100,6 +103,7 @@ class Query(QueryValue):
         size: object,
         expand: object = False,
         timestamp: Instant | None = None,
+        where: object = None,
         takes_band: bool = True,
     ) -> None:
         """Check the parameters and store them. The caller has checked the jobs.
@@ -148,6 +152,7 @@ class Query(QueryValue):
             desc,
             from_,
             size,
+            () if where is None else read_where(self._schema, where),
             parsed,
         )
         # NaN is neither above zero nor below. It filters nothing, so it becomes 0.0.
@@ -189,12 +194,13 @@ class Query(QueryValue):
                 exclude_interim_records,
                 self._schema,
                 below,
+                self.where,
             ),
         )
 
 
 _fill: Final = filler(
-    Query, "jobs", "_job_id", "start", "end", "exclude_interim", "sort", "desc", "from_", "size", "_parsed"
+    Query, "jobs", "_job_id", "start", "end", "exclude_interim", "sort", "desc", "from_", "size", "where", "_parsed"
 )
 _fill_resolved: Final = filler(Query, "_resolved")
 

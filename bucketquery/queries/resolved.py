@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import Schema
+from bucketquery.queries.where import Where
 
 
 class ResolvedQuery(NamedTuple):
@@ -27,6 +28,7 @@ class ResolvedQuery(NamedTuple):
         exclude_interim_records: whether the page includes only the final records of its buckets.
         schema: the kind of results.
         below: lowest score that is too high to match; None: no score is too high.
+        where: the fields that must have certain values; empty: no field must.
     """
 
     start: int
@@ -43,6 +45,7 @@ class ResolvedQuery(NamedTuple):
     exclude_interim_records: bool
     schema: Schema
     below: float | None
+    where: Where
 
 
 def clamp(moment: int) -> int:

@@ -206,6 +206,8 @@ def _digest(query: Query) -> bytes:
         query.exclude_interim,
         query.sort,
         query.desc,
+        # Without a filter the digest is that of older versions, so their cursors stay valid.
+        *([query.where] if query.where else []),
     )
     return digest_of(repr(parameters))
 

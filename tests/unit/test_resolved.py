@@ -37,6 +37,7 @@ OPEN = ResolvedQuery(
     exclude_interim_records=False,
     schema=BUCKET,
     below=None,
+    where=(),
 )
 #: The resolved query of each kind if only the job is given.
 RESOLVED: dict[Kind, ResolvedQuery] = {
