@@ -15,8 +15,9 @@ from bucketquery.answers.facts import BY_COUNT
 from bucketquery.answers.run import AnyPage
 from bucketquery.errors import InvalidDocument, InvalidQuery, LimitExceeded, NotFound
 from bucketquery.frames.clock import instant_of
-from bucketquery.frames.conditions import in_jobs_and_window, is_one_of, job_selection, joined, matching
+from bucketquery.frames.conditions import final, in_jobs_and_window, is_one_of, job_selection, joined, matching
 from bucketquery.frames.documents import documents_of
+from bucketquery.frames.filters import filtered, with_witness
 from bucketquery.frames.instants import day, in_window, instant
 from bucketquery.frames.latest import Latest
 from bucketquery.frames.newest import newest
@@ -25,7 +26,7 @@ from bucketquery.frames.sorting import in_order
 from bucketquery.frames.table import Table
 from bucketquery.index import ResultsIndex
 from bucketquery.model.instants import Instant
-from bucketquery.model.schema import RECORD, Schema
+from bucketquery.model.schema import BUCKET, RECORD, Schema
 from bucketquery.queries.job_tokens import ALL_JOBS
 from bucketquery.queries.parameters import read_count
 from bucketquery.queries.queries import AnyQuery, resolve
@@ -60,7 +61,11 @@ def answer(given: Any, query: AnyQuery, *, records: Any, now: Instant | None, ma
         raise LimitExceeded(reason, field="size", value=resolved.size)
     if resolved.expand and records is None:
         raise InvalidQuery("[records] must be a frame of records, because the query has [expand]", field="records")
+    if resolved.schema is BUCKET and resolved.where and records is None:
+        raise InvalidQuery("[records] must be a frame of records, because the query has [where]", field="records")
     table = _matches(given, asked, resolved.schema, "frame")
+    if resolved.where:
+        table = _filtered(table, records, asked)
     count, documents = _page(table, resolved)
     if resolved.is_lookup and not count:
         reason = "Could not find requested buckets"
@@ -75,6 +80,17 @@ def _matches(given: Any, asked: _Asked, schema: Schema, argument: str) -> Table:
     table, resolved = Table.of(frame, schema, argument), asked.resolved
     table = in_jobs_and_window(table, asked.query.jobs, resolved.start, resolved.end)
     return matching(newest(table, version), resolved)
+
+
+def _filtered(table: Table, records: Any, asked: _Asked) -> Table:
+    """The rows that meet the entity filter of a query; buckets meet it by a record."""
+    resolved = asked.resolved
+    if resolved.schema is not BUCKET:
+        return filtered(table, resolved.where)
+    frame, version = records if isinstance(records, Latest) else (records, None)
+    witnesses = in_jobs_and_window(Table.of(frame, RECORD, "records"), asked.query.jobs, resolved.start, resolved.end)
+    witnesses = final(newest(witnesses, version), resolved.exclude_interim)
+    return with_witness(table, filtered(witnesses, resolved.where))
 
 
 def _page(table: Table, resolved: ResolvedQuery) -> tuple[int, list[_Document]]:
@@ -196,7 +212,8 @@ def _page_of_index(documents: list[_Document], records: list[_Document], count: 
     index = ResultsIndex(max_size=max(len(documents), 1))
     _store(index, documents, resolved.schema, "frame")
     _store(index, records, RECORD, "records")
-    again: AnyQuery = query.replace(jobs=ALL_JOBS)
+    # The engine has applied the filter; the records of the page need not have the witnesses of its buckets.
+    again: AnyQuery = query.replace(jobs=ALL_JOBS, where=())
     if not resolved.is_lookup:
         again = again.replace(from_=0, size=len(documents))
     selects = job_selection(query.jobs)

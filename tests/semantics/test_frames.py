@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+import duckdb
 import pytest
 
 from bucketquery import (
@@ -29,6 +30,19 @@ AT = {"job_id": "web", "timestamp": 0, "bucket_span": 3600}
 def bucket(hour: int = 0, score: float | None = None, **fields: Any) -> dict[str, Any]:
     """A bucket of the job ``web``."""
     return {**AT, "timestamp": hour * HOUR, "anomaly_score": score, **fields}
+
+
+RECORDS = [
+    {**AT, "by_field_name": "host", "by_field_value": "a", "record_score": 1.0},
+    {**AT, "timestamp": HOUR, "over_field_name": "host", "over_field_value": "b", "detector_index": 1},
+    {**AT, "timestamp": 2 * HOUR, "by_field_name": "host", "by_field_value": "a", "is_interim": True},
+    {**AT, "timestamp": 3 * HOUR, "function": "rare", "by_field_value": "a"},
+]
+
+
+def by(**where: Any) -> RecordQuery:
+    """A query for records in time order that meet a filter."""
+    return RecordQuery(jobs="web", sort="timestamp", desc=False, where=where)
 
 
 FOUR = [bucket(0, 5.0), bucket(1, 90.0), bucket(2), bucket(3, 90.0, is_interim=True)]
@@ -270,6 +284,66 @@ ANSWERED = [
         "ours",
         types={"job_id": "ENUM ('b', 'a')"},
     ),
+    *(
+        Framed(
+            "29.13",
+            claim,
+            RECORDS,
+            query,
+            (len(hours), hours),
+            "ours",
+            given=[RECORDS[hour] for hour in hours],
+        )
+        for claim, query, hours in (
+            ("a field", by(by_field_value="a"), [0, 2, 3]),
+            ("a data field", by(host=["a", "b"]), [0, 1, 2]),
+            ("a missing data field", by(host=None), [3]),
+            ("a missing field", by(by_field_value=[None, "b"]), [1]),
+            ("two fields", by(host="a", function=None), [0, 2]),
+            ("detectors", by(detector_index=[0, 7]), [0, 2, 3]),
+            ("no value", by(host=[], by_field_value=[]), []),
+            ("no detector", by(detector_index=[]), []),
+            ("a column that is missing", by(partition_field_value="a"), []),
+            ("a column that is missing in every row", by(partition_field_value=None), [0, 1, 2, 3]),
+        )
+    ),
+    Framed(
+        "29.13",
+        "a data field of influencers",
+        [{**AT, "influencer_field_name": "host", "influencer_field_value": value} for value in "ab"],
+        InfluencerQuery(jobs="web", where={"host": "b"}),
+        (1, [0]),
+        "ours",
+        given=[{**AT, "influencer_field_name": "host", "influencer_field_value": "b"}],
+    ),
+    Framed(
+        "29.13",
+        "data fields of a frame without any",
+        [{**AT}],
+        RecordQuery(jobs="web", where={"host": [None], "zone": None, "detector_index": 0}),
+        (1, [0]),
+        "ours",
+    ),
+    Framed(
+        "29.13",
+        "buckets by their records",
+        FOUR,
+        web(where={"host": "a"}),
+        (2, [0, 2]),
+        "ours",
+        given=[FOUR[0], FOUR[2]],
+        records=RECORDS,
+    ),
+    Framed(
+        "29.13",
+        "buckets by final records",
+        FOUR,
+        web(where={"host": "a"}, exclude_interim=True),
+        (1, [0]),
+        "ours",
+        given=[FOUR[0]],
+        records=RECORDS,
+    ),
     Framed("29.10", "a page behind others", FOUR, web(from_=1, size=2), (4, [1, 2]), "ours"),
     Framed("29.10", "a page behind all", FOUR, web(from_=2**70), (4, []), "ours"),
     Framed("29.10", "no page", FOUR, web(size=0), (4, []), "ours"),
@@ -277,10 +351,11 @@ ANSWERED = [
 
 
 def body_of(row: Framed) -> dict[str, Any]:
-    """The body of the row's query on its frame."""
-    frame: Any = relation(row.rows, row.zone, **row.types)
+    """The body of the row's query on its frame. Both frames have one connection, because DuckDB joins no others."""
+    connection = duckdb.connect()
+    frame: Any = relation(row.rows, row.zone, connection=connection, **row.types)
+    records = relation(row.records, connection=connection, table="records") if row.records is not None else None
     frame = latest(frame, row.version) if row.version else frame
-    records = relation(row.records) if row.records is not None else None
     return search(frame, row.query, records=records).to_dict()
 
 
@@ -292,7 +367,8 @@ def test_a_frame_answers(row: Framed) -> None:
     given = row.rows if row.given is None else row.given
     documents = [{"result_type": plural[:-1], **document} for document in given]
     documents += [{"result_type": "record", **record} for record in row.records or ()]
-    assert repr(body) == repr(evaluate(documents, row.query))
+    # The given documents meet the filter.
+    assert repr(body) == repr(evaluate(documents, row.query.replace(where=())))
     by_job = any(isinstance(expected, str) for expected in row.expected[1])
     shown = [found["job_id"] if by_job else found["timestamp"] / HOUR for found in body[plural]]
     assert (body["count"], shown) == row.expected
@@ -376,6 +452,18 @@ REFUSED = [
     ),
     FrameRefused("29.7", "no such column", FOUR, web(), (InvalidQuery, "frame", "no column [x]"), "ours", version="x"),
     FrameRefused("29.8", "no frame of records", FOUR, web(expand=True), (InvalidQuery, "records", "expand"), "ours"),
+    FrameRefused(
+        "29.13", "no frame of records", FOUR, web(where={"host": "a"}), (InvalidQuery, "records", "where"), "ours"
+    ),
+    FrameRefused(
+        "29.13",
+        "timestamps of another type",
+        FOUR,
+        web(where={"host": "a"}),
+        (InvalidQuery, "records", "timestamps of its type"),
+        "ours",
+        options={"records": relation([], timestamp="TIMESTAMP")},
+    ),
     FrameRefused(
         "29.9",
         "a collation that finds another job",

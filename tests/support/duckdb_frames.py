@@ -29,21 +29,30 @@ TYPES: Mapping[str, str] = {
 }
 
 
-def relation(rows: Iterable[Mapping[str, Any]], zone: str = "UTC", **types: str) -> duckdb.DuckDBPyRelation:
-    """A table of a new connection, with a column for each key of the rows, and one for each given type.
+def relation(
+    rows: Iterable[Mapping[str, Any]],
+    zone: str = "UTC",
+    *,
+    connection: duckdb.DuckDBPyConnection | None = None,
+    table: str = "results",
+    **types: str,
+) -> duckdb.DuckDBPyRelation:
+    """A table with a column for each key of the rows, and one for each given type.
 
     Args:
         rows: a dict for each row; a missing key is null.
         zone: the time zone of the session.
+        connection: a connection, for tables that are joined; by default a new one.
+        table: the name of the table.
         types: the types of columns, if they differ from `TYPES`.
     """
     listed = [*rows]
-    connection = duckdb.connect()
+    connection = connection or duckdb.connect()
     connection.execute(f"SET TimeZone = '{zone}'")
     names = [*dict.fromkeys(["job_id", "timestamp", "bucket_span", *(name for row in listed for name in row), *types])]
     columns = ", ".join(f'"{name}" {types.get(name, TYPES.get(name, "TEXT"))}' for name in names)
-    connection.execute(f"CREATE TABLE results ({columns})")
+    connection.execute(f"CREATE TABLE {table} ({columns})")
     marks = ", ".join("?" * len(names))
     for row in listed:
-        connection.execute(f"INSERT INTO results VALUES ({marks})", [row.get(name) for name in names])
-    return connection.table("results")
+        connection.execute(f"INSERT INTO {table} VALUES ({marks})", [row.get(name) for name in names])
+    return connection.table(table)

@@ -341,11 +341,11 @@ def compare(table: Table, engine: Engine, *, cases: int = 10**9) -> int:
     for number in numbers[:cases]:
         case = table.cases[number]
         documents = results_of(table, case.state)
-        query = case.query if rng.random() < 0.8 else case.query.replace(jobs=tokens_for(rng, table.domain.jobs))
+        query = varied(rng, case.query, table.domain.jobs)
         try:
             if case.state not in frames:
                 frames[case.state] = engine.make(tables_of(documents, style_of(rng, documents, engine.times)), rng)
-            reference = table.by_reference(number) if query is case.query else outcome(evaluate, documents, query)
+            reference = table.by_reference(number) if query is case.query else outcome(judged, documents, query)
             answers = {"engine": outcome(ask, frames[case.state], query), "reference": reference}
             assert len(set(answers.values())) == 1, difference(documents, query, answers)
         except Exception as error:
@@ -357,6 +357,74 @@ def compare(table: Table, engine: Engine, *, cases: int = 10**9) -> int:
 def results_of(table: Table, state: int) -> list[Document]:
     """The results that are stored at a state of a table."""
     return [document for document in table.documents(state) if document["result_type"] in KINDS]
+
+
+def varied(rng: Random, query: Query, jobs: Sequence[str]) -> Query:
+    """The query, sometimes with other tokens for its jobs, or with an entity filter."""
+    chance = rng.random()
+    if chance < 0.2:
+        return query.replace(jobs=tokens_for(rng, jobs))
+    if chance < 0.4 and getattr(query, "timestamp", None) is None:
+        names = _NAMES[kind_of(query)]
+        return query.replace(where={name: values_for(rng, name) for name in rng.sample(names, rng.choice((1, 1, 2)))})
+    return query
+
+
+#: Fields that a filter may name, and data fields.
+_NAMES: Mapping[str, Sequence[str]] = {
+    "influencer": ("influencer_field_value", "influencer_field_name", "host", "clientip", "functional"),
+    "record": (
+        *("by_field_value", "over_field_value", "partition_field_value", "function", "field_name", "by_field_name"),
+        *("detector_index", "host", "host", "host.name", "clientip", "functional", "nothing"),
+    ),
+}
+_NAMES = {**_NAMES, "bucket": _NAMES["record"]}
+
+
+def values_for(rng: Random, name: str) -> list[Any]:
+    """Values of a filter: some of those that results have, and None."""
+    if name == "detector_index":
+        return rng.sample((0, 1, 2, -1, 7), rng.choice((1, 2)))
+    return rng.sample(
+        (None, "", "a", "A", "host-1", "host-2", "mean", "rare", "host", "\uffff"), rng.choice((0, 1, 3, 5))
+    )
+
+
+def judged(documents: list[Document], query: Query) -> dict[str, Any]:
+    """The body by the reference, after a filter by its rules, read plainly."""
+    where, kind = query.where, kind_of(query)
+    if not where:
+        return evaluate(documents, query)
+    filtered = "influencer" if kind == "influencer" else "record"
+    meeting = [one for one in documents if one["result_type"] == filtered and meets(one, where)]
+    if kind == "bucket":
+        seen = {
+            (one["job_id"], timestamp_ms(one))
+            for one in meeting
+            if not (query.exclude_interim and one.get("is_interim"))
+        }
+        some = [
+            one for one in documents if one["result_type"] != "bucket" or (one["job_id"], timestamp_ms(one)) in seen
+        ]
+        return evaluate(some, query.replace(where=()))
+    return evaluate(meeting, query.replace(where=()))
+
+
+def meets(document: Document, where: Iterable[tuple[str, Sequence[Any]]]) -> bool:
+    """Whether a result has, in every field, one of its values."""
+    roles = ("influencer",) if document["result_type"] == "influencer" else ("by", "over", "partition")
+    fields = FIELDS[document["result_type"]]
+    for name, values in where:
+        if name == "detector_index":
+            held = [document.get(name) or 0]
+        elif name in fields:
+            held = [document.get(name)]
+        else:
+            pairs = [(document.get(f"{role}_field_name"), document.get(f"{role}_field_value")) for role in roles]
+            held = [value for of, value in pairs if of == name and value is not None] or [None]
+        if not any(value in values for value in held):
+            return False
+    return True
 
 
 def tokens_for(rng: Random, jobs: Sequence[str]) -> list[str]:
