@@ -3,7 +3,7 @@
 The rules are those of an index. A column that is missing is missing in every row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import or_
 
@@ -12,6 +12,7 @@ import narwhals.stable.v2 as nw
 from bucketquery.errors import InvalidQuery
 from bucketquery.frames.conditions import joined
 from bucketquery.frames.engines import engine_of
+from bucketquery.frames.rows import all_of
 from bucketquery.frames.table import AnyFrame, Table
 from bucketquery.model.schema import INFLUENCER, Schema
 from bucketquery.queries.where import DETECTOR_INDEX, Value, Where
@@ -47,10 +48,14 @@ def _semi_join(frame: AnyFrame, other: AnyFrame) -> AnyFrame:
         return frame.join(other.select(*_KEYS), on=[*_KEYS], how="semi")
     # pyarrow joins no tables that have lists.
     assert isinstance(other, nw.DataFrame), "both are of one class"
-    known = set(other.select(*_KEYS).rows())
-    stays = [keys in known for keys in frame.select(*_KEYS).rows()]
+    known = set(_keys_of(other))
+    stays = [keys in known for keys in _keys_of(frame)]
     # An empty list would be no condition.
     return frame.filter(stays) if stays else frame
+
+
+def _keys_of(frame: AnyFrame) -> Iterator[tuple[str, int]]:
+    return zip(*all_of(frame.select(*_KEYS)).values(), strict=True)
 
 
 def _keyed(table: Table) -> AnyFrame:
@@ -71,7 +76,9 @@ def _meets(table: Table, name: str, values: Sequence[Value]) -> nw.Expr:
             alternatives.append(~joined(has_value, or_) if has_value else _always())
         return joined(alternatives, or_) if alternatives else _never()
     if name == DETECTOR_INDEX:
-        number = table.number(name).fill_null(0) if table.has(name) else nw.lit(0)
+        if not table.has(name):
+            return _always() if 0 in values else _never()
+        number = table.number(name).fill_null(0)
         return joined([number == value for value in values], or_) if values else _never()
     if not table.has(name):
         return _always() if None in values else _never()

@@ -33,7 +33,7 @@ def relation(
     rows: Iterable[Mapping[str, Any]],
     zone: str = "UTC",
     *,
-    connection: duckdb.DuckDBPyConnection | None = None,
+    connection: Any = None,
     table: str = "results",
     **types: str,
 ) -> duckdb.DuckDBPyRelation:

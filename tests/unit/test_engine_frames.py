@@ -4,12 +4,21 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import narwhals.stable.v2 as nw
 import numpy as np
 import pytest
 
-from bucketquery import BucketQuery, InvalidDocument, InvalidQuery, LimitExceeded, NotFound, RecordQuery
-from bucketquery.frames import answer, instants, latest, overall, overall_buckets, rows, search, sorting
+from bucketquery import (
+    BucketQuery,
+    InfluencerQuery,
+    InvalidDocument,
+    InvalidQuery,
+    LimitExceeded,
+    NotFound,
+    RecordQuery,
+)
+from bucketquery.frames import answer, filters, instants, latest, overall, overall_buckets, rows, search, sorting
 from bucketquery.frames.clock import instant_of
 from bucketquery.frames.conditions import job_selection
 from bucketquery.frames.documents import documents_of
@@ -239,6 +248,84 @@ def test_a_table_that_changes_between_two_queries_is_refused(monkeypatch: pytest
     monkeypatch.setattr(answer, "number_of", lambda _: 3)
     with pytest.raises(InvalidDocument, match="has changed between two queries"):
         search(relation([bucket(0)]), BucketQuery(jobs="web"))
+
+
+# ---- entity filters
+
+HOSTS = [
+    {**AT, "by_field_name": "host", "by_field_value": "a", "function": "mean"},
+    {**AT, "timestamp": 1, "over_field_name": "host", "over_field_value": "b", "detector_index": 1},
+    {**AT, "timestamp": 2, "is_interim": True, "by_field_value": "a", "partition_field_value": "c"},
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "times"),
+    [
+        ({"by_field_value": "a"}, [0, 2]),
+        ({"by_field_value": ["a", None]}, [0, 1, 2]),
+        ({"host": ["b", "c"]}, [1]),
+        ({"host": None}, [2]),
+        ({"host": [None, "a"], "function": "mean"}, [0]),
+        ({"host": []}, []),
+        ({"function": []}, []),
+        ({"detector_index": 0}, [0, 2]),
+        ({"detector_index": []}, []),
+        ({"field_name": "x"}, []),
+        ({"field_name": None}, [0, 1, 2]),
+    ],
+)
+def test_filters_are_equalities(where: dict[str, Any], times: list[int]) -> None:
+    """A result has, in every field, one of its values; buckets have a record at their instant that does."""
+    records = RecordQuery(jobs="web", where=where, sort="timestamp", desc=False)
+    assert search(relation(HOSTS), records).column("timestamp").tolist() == times
+    connection = duckdb.connect()
+    frames = [
+        relation(rows, connection=connection, table=name)
+        for name, rows in (("buckets", [bucket(time) for time in range(3)]), ("records", HOSTS))
+    ]
+    for exclude_interim in (False, True):
+        query = BucketQuery(jobs="web", where=where, exclude_interim=exclude_interim)
+        expected = [time for time in times if time != 2 or not exclude_interim]
+        assert search(frames[0], query, records=frames[1]).column("timestamp").tolist() == expected
+
+
+def test_filters_of_frames_without_these_columns() -> None:
+    """A missing column is missing in every row; a record without a detector has detector 0."""
+    for where, count in (({"host": None, "detector_index": 0}, 1), ({"host": "a"}, 0), ({"detector_index": 1}, 0)):
+        assert search(relation([{**AT}]), RecordQuery(jobs="web", where=where)).count == count
+    influencers = relation([{**AT, "influencer_field_name": "host", "influencer_field_value": "a"}])
+    assert search(influencers, InfluencerQuery(jobs="web", where={"host": ["a", "b"]})).count == 1
+
+
+def test_filters_of_buckets_need_records() -> None:
+    """A frame of records is needed, whose timestamps have the type of those of the buckets, and latest rows count."""
+    query, frame = BucketQuery(jobs="web", where={"host": "a"}), relation([bucket(0)])
+    with pytest.raises(InvalidQuery, match="frame of records"):
+        search(frame, query)
+    with pytest.raises(InvalidQuery, match="timestamps of its type"):
+        search(frame, query, records=relation([], timestamp="TIMESTAMP"))
+    connection = duckdb.connect()
+    versions = [{**HOSTS[0], "written": 1}, {**HOSTS[0], "by_field_name": "zone", "written": 2}]
+    buckets = relation([bucket(0)], connection=connection, table="buckets")
+    records = relation(versions, connection=connection, table="records")
+    assert search(buckets, query, records=records).count == 1
+    assert search(buckets, query, records=latest(records, "written")).count == 0
+
+
+def test_frames_in_memory_are_joined_by_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows whose job and instant the other frame has are kept; an empty frame stays as it is."""
+    names = filters._KEYS
+    kept: list[Any] = []
+    monkeypatch.setattr(Eager, "filter", lambda _, stays: kept.append(stays))
+    first, second = (
+        Eager({names[0]: Series(["a"] * len(times), nw.String), names[1]: Series(times, nw.Datetime("ms"))})
+        for times in ([1, 2], [2, 3])
+    )
+    filters._semi_join(first, second)
+    assert kept == [[False, True]]
+    empty = first[:0]
+    assert filters._semi_join(empty, second) is empty
 
 
 # ---- overall buckets
