@@ -24,6 +24,9 @@ import numpy as np
 
 from bucketquery import BucketQuery, ResultsIndex
 from bucketquery.frames import overall_buckets, search
+from bucketquery.frames.conditions import in_jobs_and_window
+from bucketquery.frames.table import Table
+from bucketquery.queries.queries import resolve
 
 JOBS: Final = 100
 STEP_MS: Final = 900_000
@@ -179,10 +182,10 @@ def _overall(parameters: Mapping[str, Any], road: Road) -> Any:
 
 
 def plan_of(query: BucketQuery, relation: Any) -> str:
-    """The lines of DuckDB's plan for a query that tell which files it reads."""
-    job, start = query.jobs[0], np.datetime64(int(query.start or 0), "ms")
-    filtered = relation.filter(f"job_id = '{job}' AND timestamp >= TIMESTAMPTZ '{start}Z'")
-    return str(filtered.explain())
+    """DuckDB's plan for the rows that a search compares: those of the jobs and the window of a query."""
+    resolved = resolve(query, lambda: 0)
+    rows = in_jobs_and_window(Table.of(relation, resolved.schema), query.jobs, resolved.start, resolved.end)
+    return str(rows.frame.to_native().explain())
 
 
 def main() -> None:

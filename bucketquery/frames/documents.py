@@ -9,7 +9,7 @@ from typing import Any, Final
 from bucketquery.errors import InvalidDocument
 from bucketquery.frames.rows import Columns
 from bucketquery.frames.table import EXTRAS, INGESTED
-from bucketquery.model.schema import Schema, Type
+from bucketquery.model.schema import EVENT_INGESTED, Schema, Type
 
 #: The types whose values in a frame are documents already, or are read as such.
 _NESTED: Final = frozenset({Type.BUCKET_INFLUENCERS, Type.KEYWORDS})
@@ -65,9 +65,11 @@ def _nested(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, Mapping):
         found = {name: _nested(inner) for name, inner in value.items()}
-        if found.get(INGESTED) is not None:
-            found["event"] = {"ingested": found[INGESTED]}
-        return {name: inner for name, inner in found.items() if inner is not None and name != INGESTED}
+        for name in (INGESTED, EVENT_INGESTED):
+            ingested = found.pop(name, None)
+            if ingested is not None:
+                found["event"] = {"ingested": ingested}
+        return {name: inner for name, inner in found.items() if inner is not None}
     if isinstance(value, Iterable) and not isinstance(value, str):
         return [_nested(inner) for inner in value]
     if isinstance(value, datetime) and value.tzinfo is None:

@@ -55,4 +55,5 @@ def relation(
     marks = ", ".join("?" * len(names))
     for row in listed:
         connection.execute(f"INSERT INTO {table} VALUES ({marks})", [row.get(name) for name in names])
-    return connection.table(table)
+    found: duckdb.DuckDBPyRelation = connection.table(table)
+    return found

@@ -148,7 +148,7 @@ def influencers_of(buckets: list[Document]) -> pa.Array:
             ("influencer_field_name", pa.string()),
             *((name, pa.float64()) for name in _INFLUENCER_SCORES),
             ("is_interim", pa.bool_()),
-            ("event_ingested", pa.timestamp("ms", "UTC")),
+            ("event.ingested", pa.timestamp("ms", "UTC")),
         ]
     )
     lists = []
@@ -159,7 +159,7 @@ def influencers_of(buckets: list[Document]) -> pa.Array:
             row |= {name: None if row[name] is None else float(row[name]) for name in _INFLUENCER_SCORES}
             row["timestamp"] = None if row["timestamp"] is None else moment_of(timestamp_ms(influencer))
             ingested = ingested_of(influencer)
-            row["event_ingested"] = None if ingested is None else moment_of(ingested)
+            row["event.ingested"] = None if ingested is None else moment_of(ingested)
             rows.append(row)
         lists.append(rows)
     return pa.array(lists, pa.list_(nested))

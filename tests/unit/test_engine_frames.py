@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,7 +21,7 @@ from bucketquery import (
 )
 from bucketquery.frames import answer, filters, instants, latest, overall, overall_buckets, rows, search, sorting
 from bucketquery.frames.clock import instant_of
-from bucketquery.frames.conditions import job_selection
+from bucketquery.frames.conditions import in_jobs_and_window, job_selection
 from bucketquery.frames.documents import documents_of
 from bucketquery.frames.table import Table, _in_utc, _prepared
 from bucketquery.model.schema import BUCKET, RECORD
@@ -531,7 +532,7 @@ def test_rows_become_documents() -> None:
         "scheduled_events": [np.array(["a"]), None],
         "bucket_influencers": [
             np.array([{"anomaly_score": float("nan"), "timestamp": datetime(1970, 1, 1), "event_ingested": 3}]),  # noqa: DTZ001 - a zone is missing
-            (),
+            ({"event.ingested": 4},),
         ],
     }
     first, second = documents_of(columns, BUCKET, "frame")
@@ -544,7 +545,7 @@ def test_rows_become_documents() -> None:
         "scheduled_events": ["a"],
         "bucket_influencers": [nested],
     }
-    assert second == {"job_id": "web", "timestamp": 1, "bucket_influencers": []}
+    assert second == {"job_id": "web", "timestamp": 1, "bucket_influencers": [{"event": {"ingested": 4}}]}
 
 
 def test_columns_win_over_extra_fields() -> None:
@@ -554,6 +555,21 @@ def test_columns_win_over_extra_fields() -> None:
 
 
 # ---- tables
+
+
+def test_only_the_files_of_jobs_and_window_are_read(tmp_path: Path) -> None:
+    """DuckDB's plan reads the folder of the job only, and compares the column of the timestamps itself."""
+    given = relation(
+        [{**AT, "job_id": job, "timestamp": f"1970-01-0{day} 00:00:00"} for job in "abc" for day in (1, 2)],
+        timestamp="TIMESTAMPTZ",
+    )
+    given.query("given", f"COPY given TO '{tmp_path}/parquet' (FORMAT parquet, PARTITION_BY job_id)")
+    files = duckdb.read_parquet(f"{tmp_path}/parquet/*/*.parquet", hive_partitioning=True)
+    table = in_jobs_and_window(Table.of(files, BUCKET), ("b",), DAY, 2 * DAY)
+    plan = str(table.frame.to_native().explain())
+    assert "Scanning Files: 1/3" in plan
+    assert "timestamp >= '1970-01-02" in plan
+    assert search(files, BucketQuery(jobs="b", start=DAY)).keys() == (("b", DAY, 3600),)
 
 
 def test_an_engine_that_is_not_listed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
