@@ -6,6 +6,7 @@ from benchmarks.claims import (
     arrays,
     changes,
     doors,
+    frames,
     index,
     living,
     overall,
@@ -25,6 +26,7 @@ CLAIMS: Final[tuple[Claim, ...]] = tuple(
     for module in (
         doors,
         shards,
+        frames,
         index,
         changes,
         living,

@@ -1,0 +1,77 @@
+"""Rows of a frame as documents, which an index reads and checks."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from math import isnan
+from typing import Any, Final
+
+from bucketquery.errors import InvalidDocument
+from bucketquery.frames.rows import Columns
+from bucketquery.frames.table import EXTRAS, INGESTED
+from bucketquery.model.schema import EVENT_INGESTED, Schema, Type
+
+#: The types whose values in a frame are documents already, or are read as such.
+_NESTED: Final = frozenset({Type.BUCKET_INFLUENCERS, Type.KEYWORDS})
+
+
+def documents_of(columns: Columns, schema: Schema, argument: str) -> list[dict[str, Any]]:
+    """The document of each row; a value that is missing has no key.
+
+    Raises:
+        InvalidDocument: the extra fields of a row are not a JSON object.
+    """
+    nested = {field.name for field in schema.fields if field.type in _NESTED}
+    whole = {field.name for field in schema.fields if field.type is Type.INTEGER}
+    names = [*columns]
+    documents = []
+    for values in zip(*columns.values(), strict=True):
+        document: dict[str, Any] = {}
+        for name, value in zip(names, values, strict=True):
+            if value is None:
+                continue
+            if name == EXTRAS:
+                document |= _extra_fields(value, argument)
+            elif name == INGESTED:
+                document["event"] = {"ingested": _integer(value)}
+            elif name in nested:
+                document[name] = _nested(value)
+            else:
+                document[name] = _integer(value) if name in whole or name == "timestamp" else value
+        documents.append(document)
+    return documents
+
+
+def _extra_fields(text: str, argument: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError as error:
+        reason = f"[{argument}] has extra fields that are not JSON: {error}"
+        raise InvalidDocument(reason, field=f"{argument}.{EXTRAS}", value=text) from error
+    if type(found) is dict:
+        return found
+    reason = f"[{argument}] has extra fields that are no JSON object"
+    raise InvalidDocument(reason, field=f"{argument}.{EXTRAS}", value=text)
+
+
+def _integer(value: Any) -> Any:
+    # pandas has floats where an integer of the column is missing.
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+def _nested(value: Any) -> Any:
+    """A value of a list column as lists and dicts without gaps."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        found = {name: _nested(inner) for name, inner in value.items()}
+        for name in (INGESTED, EVENT_INGESTED):
+            ingested = found.pop(name, None)
+            if ingested is not None:
+                found["event"] = {"ingested": ingested}
+        return {name: inner for name, inner in found.items() if inner is not None}
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [_nested(inner) for inner in value]
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return None if isinstance(value, float) and isnan(value) else value
