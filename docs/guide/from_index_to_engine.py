@@ -32,20 +32,14 @@ def filled_index() -> ResultsIndex:
     return index
 
 
-def arrow_table(index: ResultsIndex, query: BucketQuery) -> pa.Table:
-    """Every match of a query as a table, in the layout that `bucketquery.frames` reads."""
-    table = pa.Table.from_pylist([bucket.to_dict() for bucket in index.scan(query)])
-    at = table.column_names.index("timestamp")
-    return table.set_column(at, "timestamp", table["timestamp"].cast(pa.timestamp("ms", "UTC")))
-
-
-def write_parquet(table: pa.Table, folder: Path) -> None:
+def write_parquet(index: ResultsIndex, folder: Path) -> None:
     """A folder for each job, and in it a file that is sorted by time."""
-    for job_id in table["job_id"].unique().to_pylist():
+    for job_id in index.jobs():
         path = folder / f"job_id={job_id}"
         path.mkdir(parents=True)
-        rows = table.filter(pa.compute.equal(table["job_id"], job_id)).drop_columns("job_id").sort_by("timestamp")
-        pq.write_table(rows, path / "buckets.parquet", row_group_size=100_000)
+        buckets = pa.table(index.arrow(BucketQuery(jobs=job_id)))
+        # The name of the folder has the job.
+        pq.write_table(buckets.drop_columns("job_id"), path / "buckets.parquet", row_group_size=100_000)
 
 
 def on_duckdb(folder: Path) -> dict[str, Any]:
@@ -78,7 +72,7 @@ def main(*, with_spark: bool) -> None:
     print(f"index: {expected['count']} buckets, the worst at {expected['buckets'][0]['anomaly_score']:.2f}")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_parquet(arrow_table(index, BucketQuery(jobs="_all")), folder)
+        write_parquet(index, folder)
         engines = {"DuckDB": on_duckdb, **({"Spark": on_spark} if with_spark else {})}
         for engine, answer in engines.items():
             print(f"{engine}: {'the same answer' if answer(folder) == expected else 'another answer'}")
