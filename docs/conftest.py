@@ -1,0 +1,3 @@
+"""The scripts of the guide need libraries that the quick tests do not have; tests of their own run them."""
+
+collect_ignore_glob = ["guide/*.py"]
