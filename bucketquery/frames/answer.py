@@ -23,7 +23,7 @@ from bucketquery.frames.latest import Latest
 from bucketquery.frames.newest import newest
 from bucketquery.frames.rows import all_of, number_of, page_of
 from bucketquery.frames.sorting import in_order
-from bucketquery.frames.table import Table
+from bucketquery.frames.table import CODED, Table
 from bucketquery.index import ResultsIndex
 from bucketquery.model.instants import Instant
 from bucketquery.model.schema import BUCKET, RECORD, Schema
@@ -113,11 +113,16 @@ def _page(table: Table, resolved: ResolvedQuery) -> tuple[int, list[_Document]]:
 
 
 def _read_columns(table: Table) -> list[nw.Expr]:
-    """The columns that documents are made of; instants are rounded down."""
+    """The columns that documents are made of; instants are rounded down, and an ENUM is text.
+
+    DuckDB hands over the values of an ENUM by pandas, which may not be installed.
+    """
     found = []
     for name, dtype in table.types.items():
         if dtype == nw.Datetime or name == "timestamp":
             found.append(table.instant(name).alias(name))
+        elif any(dtype == coded for coded in CODED):
+            found.append(table.text(name).alias(name))
         else:
             found.append(nw.col(name))
     return found

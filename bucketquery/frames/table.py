@@ -22,7 +22,9 @@ AnyFrame = nw.LazyFrame[Any] | nw.DataFrame[Any]
 EXTRAS: Final = "extra_fields"
 INGESTED: Final = "event_ingested"
 
-_TEXT: Final = (nw.String, nw.Categorical, nw.Enum)
+#: The types of text that engines store as codes.
+CODED: Final = (nw.Categorical, nw.Enum)
+_TEXT: Final = (nw.String, *CODED)
 
 
 class _Rule(NamedTuple):
