@@ -5,6 +5,7 @@ from array import array
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
@@ -453,3 +454,20 @@ def test_a_single_value_in_place_of_a_column_is_refused() -> None:
     """No method of its class is called."""
     for given in (Raising("web"), "web", 5, np.array(5)):
         assert refusal({"timestamp": given, "bucket_span": 1}).field == "columns.timestamp"
+
+
+class Name(StrEnum):
+    """Texts of another class, which count by their base type."""
+
+    WEB = "web"
+    MEAN = "mean"
+
+
+def test_texts_of_another_class_are_read_one_by_one() -> None:
+    """Jobs and keywords of such a class are stored as built-in text."""
+    columns = {"timestamp": [0, 1], "bucket_span": 1, "job_id": [Name.WEB, "db"], "function": [Name.MEAN, None]}
+    batch = read_columns(columns, None, "record")
+    found = segments_of(batch)["record"]
+    assert [*found] == ["web", "db"]
+    assert [found[job].values("function", slice(0, 1)).tolist() for job in found] == [["mean"], [None]]
+    assert all(type(job) is str for job in found)

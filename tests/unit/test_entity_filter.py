@@ -221,9 +221,11 @@ def test_only_jobs_with_candidates_are_searched(
 
     monkeypatch.setattr(job_by_job, "sources_of", watched)
     snapshot = index.snapshot()._with_shortcuts(replace(ALL_SHORTCUTS, **TOGETHER))
-    page = snapshot.search(kind(jobs="_all,-job07", where={"host": "a"}))
-    assert sorted(key[0] for key in page.keys()) == asked == ["job00", "job14"]  # noqa: SIM118 - a page's method
-    assert page.explain()["path"] == "jobs"
+    for jobs, expected in {"_all,-job07": ["job00", "job14"], "_all": ["job00", "job07", "job14"]}.items():
+        asked.clear()
+        page = snapshot.search(kind(jobs=jobs, where={"host": "a"}))
+        assert sorted(key[0] for key in page.keys()) == asked == expected  # noqa: SIM118 - a page's method
+        assert page.explain()["path"] == "jobs"
 
 
 def test_buckets_lie_at_the_instants_of_their_records() -> None:
@@ -275,6 +277,9 @@ def test_explain_names_the_field_whose_list_led(with_lists: pytest.MonkeyPatch) 
         assert (page.count, page.explain()["path"], page.explain()["column"]) == (10, "filter", "function")
         behind = index.search(query, after=page.cursor)
         assert (behind.count, behind.explain()["path"], behind.explain()["column"]) == (10, "filter", "function")
+    by_score = RecordQuery(jobs=JOB, where={"function": "rare"}, record_score=20)
+    page = index.search(by_score)
+    assert (page.count, page.explain()["path"], page.explain()["column"]) == (6, "filter", "function")
     found = index.search(BucketQuery(jobs=JOB, where={"function": "rare"}))
     assert (found.count, found.explain()["path"], found.explain()["column"]) == (10, "filter", "timestamp")
     two = BucketQuery(jobs=JOB, where={"function": "rare"}, size=2)
