@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find
+from bucketquery.arrays.sorted_arrays import find, time_slice
 from bucketquery.jobs.job import Job
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Array, Bools, Int64s, Kind, Schema
 from bucketquery.queries.resolved import ResolvedQuery
@@ -168,8 +168,10 @@ class InstantFilter(RowFilter):
         return find(self._instants, segment.columns["timestamp"][rows])[0]
 
     def listed(self, segment: Segment, first: int, stop: int, most: int) -> Listed:
-        """The buckets among ``[first, stop)`` at the instants: O(i log n) for i instants."""
+        """The buckets among ``[first, stop)`` at the instants: O(i log n) for i instants from the first to the last."""
         instants, timestamps = self._instants, segment.column("timestamp")[first:stop]
+        if len(timestamps):
+            instants = instants[time_slice(instants, timestamps.item(0), timestamps.item(-1) + 1)]
         if len(instants) > most:
             return NOT_LISTED
         found, places = find(timestamps, instants)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
+from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, COMBINED, INFLUENCER, RECORD, Schema
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.where import read_where
@@ -17,6 +18,8 @@ from bucketquery.search.entity_filter import EntityFilter, InstantFilter, filter
 from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.row_filter import NOT_LISTED
 from bucketquery.search.shortcuts import ALL_SHORTCUTS
+from bucketquery.search.threshold import Matches
+from bucketquery.search.window import Window
 from bucketquery.storage.segment import Segment
 from support.helpers import JOB, STEP, TOGETHER, Document, bucket, record, resize, segment, table
 
@@ -145,6 +148,37 @@ def test_the_shortest_list_leads(with_lists: pytest.MonkeyPatch) -> None:
     assert one_field.rows.base is not None
 
 
+@pytest.mark.parametrize(
+    "where", [{"function": "mean"}, {"host": ["a", "b"], "function": "rare"}, {"detector_index": 0}]
+)
+@pytest.mark.parametrize(("threshold", "below"), [(None, None), (40.0, None), (20.0, 60.0)])
+def test_a_smaller_window_compares_no_row_again(
+    where: Mapping[str, Any], threshold: float | None, below: float | None, with_lists: pytest.MonkeyPatch
+) -> None:
+    """It takes its matches from those of the larger window: the rows of base and head, less the deleted ones."""
+    del with_lists
+    rng, index = random.Random(5), ResultsIndex()
+    documents = [drawn(rng, row) | {"record_score": rng.randrange(100)} for row in range(300)]
+    index.upsert(documents[40:])
+    index.upsert(documents[:60])
+    index.delete(JOB, start=100 * STEP, end=160 * STEP)
+    job = index.snapshot()._catalog.get(JOB)
+    assert job is not None
+    view, row_filter = job.table(RECORD).rows, of(where)
+    whole = Matches.of(Window.of(view, FIRST_MS, LAST_MS + 1), threshold, ALL_SHORTCUTS, below, row_filter)
+    assert whole.head.size, "the head has matches"
+    assert whole.deleted.size, "deleted rows would match"
+    for _ in range(20):
+        start, end = (rng.randrange(-5, 310) * STEP for _ in range(2))
+        window = Window.of(view, start, end)
+        found, expected = whole.within(window), Matches.of(window, threshold, ALL_SHORTCUTS, below, row_filter)
+        assert (found.matched, found.rows_read, found.window) == (expected.matched, 0, window)
+        assert found.head.tolist() == expected.head.tolist()
+        assert found.deleted.tolist() == expected.deleted.tolist()
+        rows, _ = found.page(0, found.matched, desc=False)
+        assert rows.tolist() == expected.page(0, expected.matched, desc=False)[0].tolist()
+
+
 def test_a_row_is_in_a_list_once(with_lists: pytest.MonkeyPatch) -> None:
     """A record whose by and partition fields are the same data field has one row."""
     del with_lists
@@ -234,6 +268,9 @@ def test_buckets_lie_at_the_instants_of_their_records() -> None:
     listed = row_filter.listed(own, 3, 10, 10)
     assert listed.rows is not None
     assert (listed.rows.tolist(), listed.column) == ([3, 6, 7], "timestamp")
+    within = row_filter.listed(own, 2, 5, 1)
+    assert within.rows is not None, "one instant lies in the window"
+    assert within.rows.tolist() == [2, 3]
     assert row_filter.listed(own, 0, 10, 1) == NOT_LISTED
     assert row_filter.listed(own, 4, 4, 1) == NOT_LISTED
 
