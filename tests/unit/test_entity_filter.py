@@ -260,6 +260,25 @@ def test_only_jobs_with_candidates_are_searched(
     assert page.explain()["path"] == "jobs"
 
 
+@pytest.mark.parametrize("query", [RecordQuery, BucketQuery], ids=["records", "buckets"])
+def test_a_filter_is_made_once_for_all_jobs(query: type[AnyQuery], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of its values does not count for each job."""
+    index, made = ResultsIndex(), []
+    conditions = entity_filter._conditions
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return conditions(*arguments)
+
+    monkeypatch.setattr(entity_filter, "_conditions", counted)
+    for job_id in ("a", "b", "c"):
+        index.upsert([bucket(0, job_id=job_id), record(0, job_id=job_id, function="mean")])
+    asked = query(jobs="a,b,c", where={"function": ["mean", "rare"]})
+    assert index.search(asked).count == 3
+    is_joined = query is RecordQuery
+    assert len(made) == 1 + is_joined, "small jobs are joined, with a filter of their own"
+
+
 def test_buckets_lie_at_the_instants_of_their_records() -> None:
     """Rows of any span at an instant pass; instants outside the rows are left out."""
     own = segment([bucket(row, bucket_span=span) for row in range(5) for span in (60, 300)], BUCKET)
