@@ -260,6 +260,35 @@ def test_only_jobs_with_candidates_are_searched(
     assert page.explain()["path"] == "jobs"
 
 
+def test_combined_tables_leave_the_score_of_a_bucket_to_the_bucket() -> None:
+    """A record of a low score lets a bucket of a high score pass, and counts by score do not count other jobs."""
+    index = ResultsIndex()
+    for host, job_id in (("a", "one"), ("b", "two"), ("a", "three")):
+        field = record(0, job_id=job_id, by_field_name="host", by_field_value=host, record_score=1)
+        index.upsert([bucket(0, job_id=job_id, anomaly_score=80), field])
+    snapshot = index.snapshot()._with_shortcuts(replace(ALL_SHORTCUTS, **TOGETHER, few_counted_jobs=0))
+    high = BucketQuery(jobs="_all", where={"host": "a"}, anomaly_score=75)
+    assert [key[0] for key in snapshot.search(high).keys()] == ["one", "three"]  # noqa: SIM118 - a page's method
+    assert [found.job_id for found in snapshot.scan(high)] == ["one", "three"]
+    assert snapshot.threshold_counts(high, [0, 75]).tolist() == [2, 2]
+    assert snapshot.threshold_counts(RecordQuery(jobs="_all", where={"host": "b"}), [0, 75]).tolist() == [1, 0]
+
+
+def test_rows_read_ahead_serve_one_filter_only() -> None:
+    """A page behind the same result, by the same order, but with another filter."""
+    index = ResultsIndex()
+    functions = ("both", "mean", "rare", "mean", "rare")
+    index.upsert([record(row, function=name, record_score=90 - row) for row, name in enumerate(functions)])
+    for name, rows in (("mean", [1, 3]), ("rare", [2, 4])):
+        query = RecordQuery(jobs=JOB, where={"function": ["both", name]}, size=1)
+        first = index.search(query)
+        assert first.column("timestamp").tolist() == [0]
+        assert first.cursor is not None
+        following = index.search(query, after=first.cursor)
+        assert index.search(query, after=following.cursor).column("timestamp").tolist() == [rows[1] * STEP]
+        assert following.column("timestamp").tolist() == [rows[0] * STEP]
+
+
 @pytest.mark.parametrize("query", [RecordQuery, BucketQuery], ids=["records", "buckets"])
 def test_a_filter_is_made_once_for_all_jobs(query: type[AnyQuery], monkeypatch: pytest.MonkeyPatch) -> None:
     """The number of its values does not count for each job."""
@@ -287,6 +316,9 @@ def test_buckets_lie_at_the_instants_of_their_records() -> None:
     listed = row_filter.listed(own, 3, 10, 10)
     assert listed.rows is not None
     assert (listed.rows.tolist(), listed.column) == ([3, 6, 7], "timestamp")
+    whole = row_filter.listed(own, 0, 10, 4).rows
+    assert whole is not None
+    assert whole.tolist() == [2, 3, 6, 7], "rows of later spans lie between the others"
     within = row_filter.listed(own, 2, 5, 1)
     assert within.rows is not None, "one instant lies in the window"
     assert within.rows.tolist() == [2, 3]
