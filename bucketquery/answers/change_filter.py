@@ -4,23 +4,15 @@ A change keeps the identity of its result. So the two sides of a record differ o
 influencer in nothing that a filter reads.
 """
 
-from typing import Final
-
 import numpy as np
 
 from bucketquery.arrays.sorted_arrays import find
 from bucketquery.jobs.change_columns import ChangeColumns
 from bucketquery.jobs.descriptions import ABSENT, DESCRIPTIVE
-from bucketquery.model.schema import INFLUENCER, RECORD, Bools, Int32s
+from bucketquery.model.schema import Bools, Int32s
 from bucketquery.queries.where import DETECTOR_INDEX, Value, Where
+from bucketquery.search.entity_filter import PAIRS
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS
-
-_INT64: Final = range(-(2**63), 2**63)
-#: The fields with the name and the value of a data field, by kind.
-_PAIRS: Final = {
-    RECORD: [(f"{role}_field_name", f"{role}_field_value") for role in ("by", "over", "partition")],
-    INFLUENCER: [("influencer_field_name", "influencer_field_value")],
-}
 
 
 def meets(columns: ChangeColumns, where: Where) -> tuple[Bools, Bools]:
@@ -45,8 +37,7 @@ def _side_meets(columns: ChangeColumns, described: Int32s | None, where: Where) 
     found = np.ones(columns.length, dtype=np.bool_)
     for name, values in where:
         if name == DETECTOR_INDEX and name in schema.by_name:
-            numbers = [value for value in values if value in _INT64]
-            found &= np.isin(columns.identity[schema.identity.index(name)], np.array(numbers, dtype=np.int64))
+            found &= np.isin(columns.identity[schema.identity.index(name)], np.array(values, dtype=np.int64))
         elif name in schema.by_name:
             found &= _has_one_of(columns, described, name, values)
         else:
@@ -58,7 +49,7 @@ def _has_in_data_field(columns: ChangeColumns, described: Int32s | None, name: s
     """Which results have one of some values in a data field; None: they have no value there."""
     texts = tuple(value for value in values if value is not None)
     found, has_value = np.zeros((2, columns.length), dtype=np.bool_)
-    for name_field, value_field in _PAIRS[columns.schema]:
+    for name_field, value_field in PAIRS[columns.schema.kind]:
         named = _has_one_of(columns, described, name_field, (name,))
         if named.any():
             found |= named & _has_one_of(columns, described, value_field, texts)

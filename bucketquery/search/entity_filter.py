@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from bucketquery.arrays.sorted_arrays import find
+from bucketquery.arrays.sorted_arrays import find, time_slice
 from bucketquery.jobs.job import Job
-from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Array, Bools, Int64s, Kind, Schema
+from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Array, Bools, Int64s, Kind, Objects, Schema
 from bucketquery.queries.resolved import ResolvedQuery
-from bucketquery.queries.where import DETECTOR_INDEX, Where
+from bucketquery.queries.where import DETECTOR_INDEX, Where, filtered_schema
 from bucketquery.search.row_filter import NOT_LISTED, Listed, RowFilter
 from bucketquery.search.shortcuts import Shortcuts
 from bucketquery.search.threshold import Matches
@@ -46,13 +46,13 @@ class Condition(NamedTuple):
         name: the name of the field.
         columns: the columns of its values, each after the column that must have ``name``; None: the column itself is
             the field.
-        values: the values that a row may have.
+        values: the values that a row may have, ascending.
         takes_missing: whether a row without a value passes.
     """
 
     name: str
     columns: tuple[tuple[str | None, str], ...]
-    values: tuple[Any, ...]
+    values: Array
     takes_missing: bool
 
     @property
@@ -65,8 +65,9 @@ def _conditions(where: Where, schema: Schema) -> tuple[Condition, ...]:
     found = []
     for name, values in where:
         columns: tuple[tuple[str | None, str], ...] = ((None, name),) if name in schema.by_name else PAIRS[schema.kind]
-        present = tuple([value for value in values if value is not None])
-        found.append(Condition(name, columns, present, takes_missing=len(present) < len(values)))
+        present = [value for value in values if value is not None]
+        array = np.array(present, dtype=np.int64 if name == DETECTOR_INDEX else np.object_)
+        found.append(Condition(name, columns, array, takes_missing=len(present) < len(values)))
     return tuple(found)
 
 
@@ -115,7 +116,10 @@ class EntityFilter(RowFilter):
         return narrowed if narrowed._conditions else None
 
     def passing(self, segment: Segment, rows: slice | Array) -> Bools:
-        """Which of some rows of a segment meet every field: O(r) for each field, and O(log d) for each value."""
+        """Which of some rows of a segment meet every field.
+
+        For each field O(r), and O(w log d) for w values and d keywords; O(d log w) if there are fewer keywords.
+        """
         first, *others = self._conditions
         passes = _meets(segment, first, rows)
         for condition in others:
@@ -168,8 +172,10 @@ class InstantFilter(RowFilter):
         return find(self._instants, segment.columns["timestamp"][rows])[0]
 
     def listed(self, segment: Segment, first: int, stop: int, most: int) -> Listed:
-        """The buckets among ``[first, stop)`` at the instants: O(i log n) for i instants."""
+        """The buckets among ``[first, stop)`` at the instants: O(i log n) for i instants from the first to the last."""
         instants, timestamps = self._instants, segment.column("timestamp")[first:stop]
+        if len(timestamps):
+            instants = instants[time_slice(instants, timestamps.item(0), timestamps.item(-1) + 1)]
         if len(instants) > most:
             return NOT_LISTED
         found, places = find(timestamps, instants)
@@ -185,27 +191,36 @@ class InstantFilter(RowFilter):
         return Listed(joined + first, "timestamp", 0)
 
 
-def filter_of(job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts) -> RowFilter | None:
-    """The filter of a query over one job's results; None if the query has none."""
+def filter_of(
+    job: Job, resolved: ResolvedQuery, shortcuts: Shortcuts, entities: EntityFilter | None = None
+) -> RowFilter | None:
+    """The filter of a query over one job's results; None if the query has none.
+
+    Args:
+        job: the job.
+        resolved: the query.
+        shortcuts: which work may be skipped.
+        entities: the rows that meet ``where``; None: it is made.
+    """
     if not resolved.where:
         return None
-    if resolved.schema is not BUCKET:
-        return EntityFilter(resolved.where, resolved.schema)
-    return _witnessed(job.table(RECORD), resolved, shortcuts)
+    if entities is None:
+        entities = EntityFilter(resolved.where, filtered_schema(resolved.schema))
+    return entities if resolved.schema is not BUCKET else _witnessed(job.table(RECORD), entities, resolved, shortcuts)
 
 
-def _witnessed(records: Table, resolved: ResolvedQuery, shortcuts: Shortcuts) -> InstantFilter:
+def _witnessed(records: Table, entities: EntityFilter, resolved: ResolvedQuery, shortcuts: Shortcuts) -> InstantFilter:
     """The filter of buckets by their records in the window. The view of the records stores the last ones.
 
     O(m) for m records in the window that meet ``where``.
     """
     view = records.final if resolved.exclude_interim else records.rows
-    key = resolved.where, resolved.start, resolved.end
+    key = entities, resolved.start, resolved.end
     known: dict[Any, InstantFilter] = view.instants_of_filters
     found = known.get(key)
     if found is None:
         window = Window.of(view, resolved.start, resolved.end)
-        matches = Matches.of(window, None, shortcuts, None, EntityFilter(resolved.where, RECORD))
+        matches = Matches.of(window, None, shortcuts, None, entities)
         rows, _ = matches.first(matches.matched, desc=False)
         instants = view.base.columns["timestamp"][rows]
         if len(matches.head):
@@ -253,12 +268,12 @@ def _lists(segment: Segment, condition: Condition, first: int, stop: int) -> _Li
     for name_column, column in condition.columns:
         if name_column is None or name_column not in segment.columns:
             postings = stored_postings(segment, column, column)
-            pairs = [(value, value) for value in condition.values]
+            pairs = [(value, value) for value in condition.values.tolist()]
         else:
             if not len(segment.dictionary(name_column)):
                 continue
             postings = stored_postings(segment, name_column, column)
-            pairs = [(condition.name, value) for value in condition.values]
+            pairs = [(condition.name, value) for value in condition.values.tolist()]
         groups = [group for pair in pairs if (group := postings.group_of.get(pair)) is not None]
         if condition.takes_missing:
             groups.append(len(postings))
@@ -272,7 +287,7 @@ def _meets(segment: Segment, condition: Condition, rows: slice | Array) -> Bools
     """Which of some rows meet a condition."""
     if condition.name == DETECTOR_INDEX:
         # A missing value is stored as its default, which is 0.
-        return np.isin(segment.columns[DETECTOR_INDEX][rows], np.array(condition.values, dtype=np.int64))
+        return np.isin(segment.columns[DETECTOR_INDEX][rows], condition.values)
     if condition.is_data_field:
         return _meets_data_field(segment, condition, rows)
     ((_, column),) = condition.columns
@@ -288,7 +303,8 @@ def _meets_data_field(segment: Segment, condition: Condition, rows: slice | Arra
         here = _has_code(segment, column, rows, _codes(segment, column, condition.values))
         if name_column in segment.columns:
             assert name_column is not None
-            has_name = _has_code(segment, name_column, rows, _codes(segment, name_column, (condition.name,)))
+            name = np.array([condition.name], dtype=np.object_)
+            has_name = _has_code(segment, name_column, rows, _codes(segment, name_column, name))
             here &= has_name
             has_value.append(has_name & (segment.columns[column][rows] != MISSING))
         meets.append(here)
@@ -299,13 +315,15 @@ def _meets_data_field(segment: Segment, condition: Condition, rows: slice | Arra
     return found
 
 
-def _codes(segment: Segment, column: str, values: tuple[str, ...]) -> list[int]:
-    """The codes of the values that a column's dictionary has."""
+def _codes(segment: Segment, column: str, values: Objects) -> list[int]:
+    """The codes of the values that a column's dictionary has. The shorter of both is looked up in the longer one."""
     dictionary = segment.dictionary(column)
-    if not len(dictionary) or not values:
-        return []
-    found, places = find(dictionary, np.array(values, dtype=np.object_))
-    codes: list[int] = places[found].tolist()
+    if len(dictionary) < len(values):
+        found, _ = find(values, dictionary)
+        codes: list[int] = found.nonzero()[0].tolist()
+    else:
+        found, places = find(dictionary, values)
+        codes = places[found].tolist()
     return codes
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.model.schema import Int64s, Type
 from bucketquery.queries.resolved import ResolvedQuery
+from bucketquery.queries.where import filtered_schema
 from bucketquery.search.after import search_after
-from bucketquery.search.entity_filter import filter_of
+from bucketquery.search.entity_filter import EntityFilter, filter_of
 from bucketquery.search.job_rows import Group, JobRows
 from bucketquery.search.joined_jobs import Joined, search_joined
 from bucketquery.search.order import Order, RowKeys, ranked_between
@@ -166,11 +167,13 @@ def sources_of(
 ) -> dict[str, Source]:
     """The results of some jobs; a job without results of this kind has none."""
     found: dict[str, Source] = {}
+    # Made once: a filter may have thousands of values.
+    entities = EntityFilter(resolved.where, filtered_schema(resolved.schema)) if resolved.where else None
     for job_id in jobs:
         job = catalog.known(job_id, "jobs")
         table = job.tables.get(resolved.schema.kind)
         if table is not None:
-            found[job_id] = Source(table, filter_of(job, resolved, shortcuts) if resolved.where else None)
+            found[job_id] = Source(table, filter_of(job, resolved, shortcuts, entities) if entities else None)
     return found
 
 

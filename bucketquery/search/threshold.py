@@ -197,12 +197,24 @@ class Matches(NamedTuple):
         )
 
     def between(self, start: int, end: int) -> "Matches":
-        """The matches of another window of the same view, by the same conditions."""
+        """The matches of this window in a smaller one, by its instants."""
         return self.within(Window.of(self.window.view, start, end))
 
     def within(self, window: Window) -> "Matches":
-        """The matches of another window by the same conditions."""
-        return Matches.of(window, self.threshold, self.shortcuts, self.below, self.row_filter)
+        """The matches of this window in a smaller one of the same view.
+
+        O(log m) if a filter has listed the m matches.
+        """
+        listed = [] if self.row_filter is None else [some.rows for some in self.candidates if some.rows is not None]
+        if not listed or len(listed) < len(self.candidates):
+            return Matches.of(window, self.threshold, self.shortcuts, self.below, self.row_filter)
+        rows = [_between(own, window.base) for own in listed]
+        candidates = tuple([Candidates(0, len(own), len(own), own, None) for own in rows])
+        head, deleted = _between(self.head, window.head), _between(self.deleted, window.base)
+        matched = len(head) - len(deleted) + sum([some.matched for some in candidates])
+        return self._replace(
+            window=window, candidates=candidates, head=head, deleted=deleted, matched=matched, rows_read=0
+        )
 
     def first(self, need: int, *, desc: bool) -> tuple[BaseRows, int]:
         """The first ``need`` matching rows of the base, or the last if ``desc``; all if there are fewer.
@@ -277,6 +289,13 @@ class Matches(NamedTuple):
         if len(self.head):
             rows = with_head(self.window.view, rows, self.head)
         return (rows[::-1][first:last] if desc else rows[first:last]), rows_read
+
+
+def _between(ascending: Array, rows: slice) -> Array:
+    """Some ascending rows that lie in a slice, as a view."""
+    # With Python integers, NumPy would cast all rows to int64.
+    low, high = ascending.searchsorted(np.array([rows.start, rows.stop], dtype=ascending.dtype))
+    return ascending[low:high]
 
 
 def _counted(  # noqa: PLR0917 - the bounds of rows and of scores belong together

@@ -93,7 +93,6 @@ class Postings:
         # The last entry is for the rows without a keyword, whose code is negative.
         is_used = np.zeros(len(dictionary) + 1, dtype=np.bool_)
         is_used[codes] = True
-        is_used[-1] = True
         numbers = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
         used = dictionary[is_used[:-1]]
         return cls(numbers[codes], used, used)

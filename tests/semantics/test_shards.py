@@ -196,6 +196,16 @@ OVERALL = [
     ),
     MergedOverall(
         "28.9",
+        "a longer span with negative scores, whose second bucket is interim",
+        (
+            {"a": bucket(0, anomaly_score=-5), "b": bucket(HOUR, anomaly_score=-7, is_interim=True)},
+            {"x": bucket(0, job_id="db", anomaly_score=-5)},
+        ),
+        {"bucket_span": "2h", "top_n": 3, "overall_score": -100},
+        [(0, 7200, -5, {"web": 0, "db": 0})],
+    ),
+    MergedOverall(
+        "28.9",
         "an interval on two shards",
         (
             {"a": bucket(0, bucket_span=60, anomaly_score=-5)},

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bucketquery import BucketQuery, InfluencerQuery, RecordQuery, ResultsIndex
+from bucketquery.model.instants import FIRST_MS, LAST_MS
 from bucketquery.model.schema import BUCKET, COMBINED, INFLUENCER, RECORD, Schema
 from bucketquery.queries.queries import AnyQuery
 from bucketquery.queries.where import read_where
@@ -17,6 +18,8 @@ from bucketquery.search.entity_filter import EntityFilter, InstantFilter, filter
 from bucketquery.search.label_filter import LabelFilter
 from bucketquery.search.row_filter import NOT_LISTED
 from bucketquery.search.shortcuts import ALL_SHORTCUTS
+from bucketquery.search.threshold import Matches
+from bucketquery.search.window import Window
 from bucketquery.storage.segment import Segment
 from support.helpers import JOB, STEP, TOGETHER, Document, bucket, record, resize, segment, table
 
@@ -145,6 +148,37 @@ def test_the_shortest_list_leads(with_lists: pytest.MonkeyPatch) -> None:
     assert one_field.rows.base is not None
 
 
+@pytest.mark.parametrize(
+    "where", [{"function": "mean"}, {"host": ["a", "b"], "function": "rare"}, {"detector_index": 0}]
+)
+@pytest.mark.parametrize(("threshold", "below"), [(None, None), (40.0, None), (20.0, 60.0)])
+def test_a_smaller_window_compares_no_row_again(
+    where: Mapping[str, Any], threshold: float | None, below: float | None, with_lists: pytest.MonkeyPatch
+) -> None:
+    """It takes its matches from those of the larger window: the rows of base and head, less the deleted ones."""
+    del with_lists
+    rng, index = random.Random(5), ResultsIndex()
+    documents = [drawn(rng, row) | {"record_score": rng.randrange(100)} for row in range(300)]
+    index.upsert(documents[40:])
+    index.upsert(documents[:60])
+    index.delete(JOB, start=100 * STEP, end=160 * STEP)
+    job = index.snapshot()._catalog.get(JOB)
+    assert job is not None
+    view, row_filter = job.table(RECORD).rows, of(where)
+    whole = Matches.of(Window.of(view, FIRST_MS, LAST_MS + 1), threshold, ALL_SHORTCUTS, below, row_filter)
+    assert whole.head.size, "the head has matches"
+    assert whole.deleted.size, "deleted rows would match"
+    for _ in range(20):
+        start, end = (rng.randrange(-5, 310) * STEP for _ in range(2))
+        window = Window.of(view, start, end)
+        found, expected = whole.within(window), Matches.of(window, threshold, ALL_SHORTCUTS, below, row_filter)
+        assert (found.matched, found.rows_read, found.window) == (expected.matched, 0, window)
+        assert found.head.tolist() == expected.head.tolist()
+        assert found.deleted.tolist() == expected.deleted.tolist()
+        rows, _ = found.page(0, found.matched, desc=False)
+        assert rows.tolist() == expected.page(0, expected.matched, desc=False)[0].tolist()
+
+
 def test_a_row_is_in_a_list_once(with_lists: pytest.MonkeyPatch) -> None:
     """A record whose by and partition fields are the same data field has one row."""
     del with_lists
@@ -228,6 +262,54 @@ def test_only_jobs_with_candidates_are_searched(
         assert page.explain()["path"] == "jobs"
 
 
+def test_combined_tables_leave_the_score_of_a_bucket_to_the_bucket() -> None:
+    """A record of a low score lets a bucket of a high score pass, and counts by score do not count other jobs."""
+    index = ResultsIndex()
+    for host, job_id in (("a", "one"), ("b", "two"), ("a", "three")):
+        field = record(0, job_id=job_id, by_field_name="host", by_field_value=host, record_score=1)
+        index.upsert([bucket(0, job_id=job_id, anomaly_score=80), field])
+    snapshot = index.snapshot()._with_shortcuts(replace(ALL_SHORTCUTS, **TOGETHER, few_counted_jobs=0))
+    high = BucketQuery(jobs="_all", where={"host": "a"}, anomaly_score=75)
+    assert [key[0] for key in snapshot.search(high).keys()] == ["one", "three"]  # noqa: SIM118 - a page's method
+    assert [found.job_id for found in snapshot.scan(high)] == ["one", "three"]
+    assert snapshot.threshold_counts(high, [0, 75]).tolist() == [2, 2]
+    assert snapshot.threshold_counts(RecordQuery(jobs="_all", where={"host": "b"}), [0, 75]).tolist() == [1, 0]
+
+
+def test_rows_read_ahead_serve_one_filter_only() -> None:
+    """A page behind the same result, by the same order, but with another filter."""
+    index = ResultsIndex()
+    functions = ("both", "mean", "rare", "mean", "rare")
+    index.upsert([record(row, function=name, record_score=90 - row) for row, name in enumerate(functions)])
+    for name, rows in (("mean", [1, 3]), ("rare", [2, 4])):
+        query = RecordQuery(jobs=JOB, where={"function": ["both", name]}, size=1)
+        first = index.search(query)
+        assert first.column("timestamp").tolist() == [0]
+        assert first.cursor is not None
+        following = index.search(query, after=first.cursor)
+        assert index.search(query, after=following.cursor).column("timestamp").tolist() == [rows[1] * STEP]
+        assert following.column("timestamp").tolist() == [rows[0] * STEP]
+
+
+@pytest.mark.parametrize("query", [RecordQuery, BucketQuery], ids=["records", "buckets"])
+def test_a_filter_is_made_once_for_all_jobs(query: type[AnyQuery], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of its values does not count for each job."""
+    index, made = ResultsIndex(), []
+    conditions = entity_filter._conditions
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return conditions(*arguments)
+
+    monkeypatch.setattr(entity_filter, "_conditions", counted)
+    for job_id in ("a", "b", "c"):
+        index.upsert([bucket(0, job_id=job_id), record(0, job_id=job_id, function="mean")])
+    asked = query(jobs="a,b,c", where={"function": ["mean", "rare"]})
+    assert index.search(asked).count == 3
+    is_joined = query is RecordQuery
+    assert len(made) == 1 + is_joined, "small jobs are joined, with a filter of their own"
+
+
 def test_buckets_lie_at_the_instants_of_their_records() -> None:
     """Rows of any span at an instant pass; instants outside the rows are left out."""
     own = segment([bucket(row, bucket_span=span) for row in range(5) for span in (60, 300)], BUCKET)
@@ -236,6 +318,12 @@ def test_buckets_lie_at_the_instants_of_their_records() -> None:
     listed = row_filter.listed(own, 3, 10, 10)
     assert listed.rows is not None
     assert (listed.rows.tolist(), listed.column) == ([3, 6, 7], "timestamp")
+    whole = row_filter.listed(own, 0, 10, 4).rows
+    assert whole is not None
+    assert whole.tolist() == [2, 3, 6, 7], "rows of later spans lie between the others"
+    within = row_filter.listed(own, 2, 5, 1)
+    assert within.rows is not None, "one instant lies in the window"
+    assert within.rows.tolist() == [2, 3]
     assert row_filter.listed(own, 0, 10, 1) == NOT_LISTED
     assert row_filter.listed(own, 4, 4, 1) == NOT_LISTED
 
