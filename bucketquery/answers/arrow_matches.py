@@ -112,7 +112,7 @@ class ArrowMatches(Immutable):
         return schema_capsule(self._fields)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """All matches as the capsule of a stream. Another schema is not made."""
+        """All matches as the capsule of a stream. A requested schema is ignored."""
         return rows_capsule(self._found.parts(), self._schema, self._fields, has_documents=self._has_documents)
 
     def __repr__(self) -> str:
@@ -146,11 +146,11 @@ class ArrowBatch(Immutable):
         return schema_capsule(self._fields)
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        """The schema and the batch as capsules. Another schema is not made."""
+        """The schema and the batch as capsules. A requested schema is ignored."""
         return array_capsules(self._fields, table_of(self._parts, self._schema, has_documents=self._has_documents))
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The batch as the capsule of a stream. Another schema is not made."""
+        """The batch as the capsule of a stream. A requested schema is ignored."""
         table = table_of(self._parts, self._schema, has_documents=self._has_documents)
         return stream_capsule(self._fields, [table])
 

@@ -185,7 +185,7 @@ class OverallBuckets(Immutable):
         return schema_capsule(_FIELDS)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The overall buckets in Arrow, as the capsule of a stream of one batch. Another schema is not made."""
+        """The overall buckets in Arrow, as the capsule of a stream of one batch. A requested schema is ignored."""
         found, length = self._found, len(self)
         begins, ids, scores = self._jobs_between(0, length)
         jobs = Lists(np.diff(begins), Structs(len(ids), (Texts(*encode_keywords(ids)), Plain(scores))))

@@ -291,7 +291,7 @@ class Page(Immutable, ABC, Generic[_Value]):
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The results of the page in Arrow, without expanded records, as the capsule of a stream.
 
-        Another schema is not made.
+        A requested schema is ignored.
         """
         parts = parts_of(self._rows, self._job_id)
         return rows_capsule(parts, self._schema, self._fields(), has_documents=self._has_documents)

@@ -101,7 +101,7 @@ class Swimlane(Immutable):
         """The swimlane in Arrow, as the capsule of a stream of one batch: a row for each cell that has results.
 
         The rows go lane by lane, and by time within a lane. The columns are ``lane``, ``cell`` (its first instant),
-        ``cell_end`` (the first instant behind it) and ``score``. Another schema is not made.
+        ``cell_end`` (the first instant behind it) and ``score``. A requested schema is ignored.
         """
         lanes, cells = (~np.isnan(self.scores)).nonzero()
         columns = (

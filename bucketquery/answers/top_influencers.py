@@ -129,7 +129,7 @@ class TopInfluencers(Immutable):
         return schema_capsule(_FIELDS)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The entries in Arrow, as the capsule of a stream of one batch. Another schema is not made."""
+        """The entries in Arrow, as the capsule of a stream of one batch. A requested schema is ignored."""
         columns = [
             Texts(*encode_keywords(self._columns[name].tolist())) if of is TEXT else Plain(self._columns[name])
             for name, of in _FIELDS

@@ -44,7 +44,7 @@ def search(
             columns; a missing column is a field that no result has.
         query: the query. A token without an asterisk is the id of a job, because a frame knows no groups.
         now: the instant of ``now`` in date math (default: the system's clock).
-        records: a frame of records (default None), which a query with ``expand`` needs.
+        records: a frame of records (default None), for a query with ``expand`` and a `BucketQuery` with ``where``.
         max_size: the largest ``size`` of a query (default 10,000).
 
     Raises:
@@ -137,10 +137,10 @@ def overall_buckets(
 
 
 def latest(frame: Any, version: str) -> Latest:
-    """A frame that is only appended to: of the rows of one result, `search` sees that with the greatest version.
+    """A frame that is only appended to: `search` reads the row with the greatest version of each result.
 
-    A row replaces older ones of its identity whatever its score is, and whether it is interim. The jobs and the window
-    of a query are applied first, so that an engine skips files.
+    A newer row replaces an older one of its identity, whatever its score is and whether it is interim. The jobs and the
+    window of a query are applied first, so that an engine can skip files.
 
     Args:
         frame: a frame, as for `search`.

@@ -33,7 +33,7 @@ def matching(table: Table, resolved: ResolvedQuery) -> Table:
 
 
 def final(table: Table, exclude_interim: bool) -> Table:  # noqa: FBT001 - the name of the parameter in the API
-    """The rows without interim ones, if these are excluded. A row that does not say is final."""
+    """The rows without interim ones, if these are excluded. A row without ``is_interim`` is final."""
     if not exclude_interim or not table.has("is_interim"):
         return table
     return table.where(~nw.col("is_interim").fill_null(value=False))

@@ -16,7 +16,7 @@ _NESTED: Final = frozenset({Type.BUCKET_INFLUENCERS, Type.KEYWORDS})
 
 
 def documents_of(columns: Columns, schema: Schema, argument: str) -> list[dict[str, Any]]:
-    """The document of each row; a value that is missing has no key.
+    """The document of each row; a missing value has no key.
 
     Raises:
         InvalidDocument: the extra fields of a row are not a JSON object.

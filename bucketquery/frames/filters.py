@@ -27,7 +27,7 @@ def filtered(table: Table, where: Where) -> Table:
 
 
 def with_witness(buckets: Table, records: Table) -> Table:
-    """The buckets of whose job and instant there is a record; the records are those that meet the filter.
+    """The buckets that have a witness: one of the given records, which meet the filter, at their job and instant.
 
     Raises:
         InvalidQuery: the frames are of two engines, or their timestamps are of two types.

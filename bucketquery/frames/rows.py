@@ -47,7 +47,7 @@ def all_of(frame: AnyFrame) -> Columns:
 
 
 def number_of(frame: AnyFrame) -> int:
-    """The number of rows. An engine counts in a query of its own; a window would gather all rows on one worker."""
+    """The number of rows, by a query of its own: a window function would gather all rows on one worker."""
     if isinstance(frame, nw.DataFrame):
         return len(frame)
     ((count,),) = all_of(frame.select(bucketquery_count=nw.len())).values()

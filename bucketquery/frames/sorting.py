@@ -15,7 +15,7 @@ _KEY: Final = "bucketquery_key_"
 def in_order(table: Table, order: Order) -> AnyFrame:
     """The rows of a table in order. The frame has more columns than the table: the keys.
 
-    A missing column orders nothing, because it misses its value in every row.
+    A missing column does not change the order, because its value is missing in every row.
     """
     columns = [*order.columns]
     job = SortColumn("job_id", Type.KEYWORD, puts_missing_last=True)

@@ -39,7 +39,7 @@ _NAMES: Final = {
     **{f"{kind}{unit}": name for kind, name in (("tt", "time"), ("tD", "duration")) for unit in "smun"},
     **{f"ti{unit}": "interval" for unit in "MDn"},
 }
-#: The beginning of a reason that blames the producer.
+#: The beginning of the reason if the data of the producer are malformed.
 MALFORMED: Final = "is malformed Arrow data: "
 
 

@@ -51,7 +51,7 @@ def first_rows(starts: Int64s, stops: Int64s, source: bytes) -> Int64s:
     first = np.empty(len(starts), dtype=np.int64)
     table = np.empty(1 << bits, dtype=np.int64)
     rows = np.arange(len(starts))
-    # Texts that remain after eight rounds were chosen to have equal hashes.
+    # Only texts that were chosen to have equal hashes remain after eight rounds.
     for factor in (*_FACTORS, *_FACTORS):
         places = (hashes >> np.uint64(64 - bits)).astype(np.int64)
         # The first row of a place overwrites its other rows, because they are in reverse order.

@@ -1,7 +1,7 @@
 """Overall buckets of several shards: first the longest span of all jobs, then the greatest score of each job.
 
-A mean over jobs can only be taken where the scores of all jobs are. So a shard returns the greatest score of each job
-in each interval, without means and thresholds. The size of its answer is the number of these scores.
+A mean over jobs needs the scores of all jobs, which no shard has. So a shard returns the greatest score of each job in
+each interval, without means and thresholds. The size of its answer is the number of these scores.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +45,7 @@ class OverallOfShards(NamedTuple):
 
 
 class ShardSpan(NamedTuple):
-    """What `with_spans` must know of a shard.
+    """The longest span and the jobs of a shard, for `with_spans`.
 
     Attributes:
         longest: the longest span of the selected jobs in seconds; 0 if none has a span.

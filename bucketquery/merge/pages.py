@@ -211,7 +211,7 @@ def merge_pages(query: AnyQuery, answers: Iterable[ShardPage], *, after: str | N
     """The page of one index that has the results of all shards.
 
     Its results, their order, ``count``, bodies, keys, columns and cursor are those of that index. ``sequence`` is the
-    greatest of the shards' commits. The order of the answers plays no part.
+    greatest of the shards' commits. The answers may be in any order.
 
     Args:
         query: the query of the page, without ``now``; not the one that `shard_query` returned.

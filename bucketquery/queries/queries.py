@@ -42,8 +42,8 @@ class BucketQuery(Query):
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
         timestamp: look up the bucket at this instant; not together with a window, a threshold, paging or ``where``.
             Text covers a range: a date covers its day, a time without seconds its minute.
-        where: fields of records and their values, by name: only buckets match that have a record at their instant with
-            one of the values in each field. Stored as a sorted tuple. See `RecordQuery`.
+        where: fields of records and their values, by name. A bucket matches only if one record at its instant has one
+            of the values in each field. Stored as a sorted tuple. See `RecordQuery`.
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.
@@ -138,10 +138,10 @@ class RecordQuery(Query):
         desc: sort every key descending; missing values come last in both directions.
         from_: number of matches to skip, without limit.
         size: largest number of matches on a page; a search refuses more than the index's ``max_size``.
-        where: fields and their values, by name: only records match that have one of the values in each field. A value
-            is text, or None for a missing field; an iterable of values means any of them. A name is a keyword field of
-            records, ``detector_index`` (integers), or the name of a data field, such as ``host.name``: a by, over or
-            partition field. At most 100 fields and 10,000 values. Stored as a sorted tuple.
+        where: fields and their values, by name. A record matches only if it has one of the values in each field. A
+            value is text, or None for a missing field; an iterable of values means any of them. A name is a keyword
+            field of records, ``detector_index`` (integers), or the name of a data field, such as ``host.name``: a by,
+            over or partition field. At most 100 fields and 10,000 values. Stored as a sorted tuple.
 
     Raises:
         InvalidQuery: a parameter has an invalid value; ``field`` names it.

@@ -72,7 +72,7 @@ def read_where(schema: Schema, where: object) -> Where:
 
 def _items(where: object) -> list[tuple[Any, Any]]:
     """The names and values of a filter, before any check of them."""
-    # A copy and a pickle of a query hand in the form of its attribute, which is a tuple.
+    # A copied or unpickled query passes the form of its attribute, which is a tuple.
     given = where.items() if isinstance(where, Mapping) else where if type(where) is tuple else None
     pairs = None if given is None else iterator_of(given)
     items = [] if pairs is None else list(islice(pairs, MOST_FIELDS + 1))
