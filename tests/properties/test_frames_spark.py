@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from bucketquery import Kind
@@ -83,6 +82,7 @@ def test_frames_have_timestamps_of_both_types(spark: Any) -> None:
     """The frames of these tests have timestamps with and without a zone, as the tables of pyarrow have."""
     engine = engine_of(spark, "Asia/Kolkata", ansi=True)
     for zone, name in ((None, "timestamp_ntz"), ("UTC", "timestamp")):
+        pa = pytest.importorskip("pyarrow")
         table = pa.table({"at": pa.array([0], pa.int64()).cast(pa.timestamp("us", zone))})
         frame = engine.make({"bucket": table}, Random(0))["bucket"]
         assert frame.schema["at"].dataType.simpleString() == name

@@ -13,9 +13,9 @@ from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+import pytest
 
 from bucketquery import BucketQuery, InfluencerQuery, Kind, RecordQuery, ResultsIndex
 from bucketquery.frames import overall_buckets, search
@@ -37,6 +37,12 @@ from support.strategies import (
     unknown,
 )
 from support.strategies import ingested_ms as ingested_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+else:
+    # Without the library, the tests that import this module are skipped.
+    pa = pytest.importorskip("pyarrow")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES: Mapping[type, pa.DataType] = {float: pa.float64(), int: pa.int64(), bool: pa.bool_(), str: pa.string()}
