@@ -56,6 +56,12 @@ def making_postings(size: int) -> Call:
     return checked(lambda: postings_of(size), lambda postings: len(postings) == _HOSTS)
 
 
+def making_postings_of_a_column(size: int) -> Call:
+    """Make the postings of one column of ``size`` rows."""
+    own, hosts = codes(size), np.array([f"host-{row:02}" for row in range(_HOSTS)], dtype=np.object_)
+    return checked(lambda: Postings.of_column(own, hosts), lambda postings: len(postings) == _HOSTS)
+
+
 def reading_postings(size: int, *, is_first: bool = False) -> Call:
     """Read the rows of one host among the rows in the middle."""
     made = postings_of(size)
@@ -135,6 +141,7 @@ CLAIMS: Final = (
     Claim("answers.top_influencers.TopInfluencers.column", "of n influencers", CONSTANT, reading_a_column),
     Claim("queries.swimlane_query.SwimlaneQuery", "n jobs", LINEAR, making_a_query, 256, 8_192),
     Claim(f"{_POSTINGS}.of", "n rows", LINEAR, making_postings, 16_384, MILLION),
+    Claim(f"{_POSTINGS}.of_column", "n rows", LINEAR, making_postings_of_a_column, 16_384, MILLION),
     Claim(f"{_POSTINGS}.rows", "n rows", LOGARITHMIC, reading_postings, 16_384, MILLION),
     Claim(
         f"{_POSTINGS}.rows", "n rows, the first time", LINEAR, partial(reading_postings, is_first=True), 16_384, MILLION

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("pyarrow")
+
 from bucketquery import Kind
 from support.engine_frames import NAMES, Engine, Frames, compare_cases, compare_overall, compare_sample, read_sample
 
