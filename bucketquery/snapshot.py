@@ -161,7 +161,8 @@ class Snapshot(Reads):
         if not self._has_documents and resolved.expand:
             raise _without_documents()
         job = self._only_job(query)
-        if job is None:
+        if job is None or job.job_id != key.job_id:
+            # The key of another job is a shard's: it knows only one of the jobs of the router's query.
             return self._page_of_jobs(query, resolved, "jobs", key)
         return page_behind(job, query, walk, self._sequence, self._has_documents, self._shortcuts)
 

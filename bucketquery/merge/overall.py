@@ -13,6 +13,7 @@ from bucketquery.answers.overall import OverallBuckets
 from bucketquery.errors import InvalidQuery, UnknownJob
 from bucketquery.merge.tokens import Tokens, refuse_unknown
 from bucketquery.model.instants import Instant
+from bucketquery.model.scalars import iterator_of
 from bucketquery.model.schema import Bools, Float64s, Int64s
 from bucketquery.queries import overall as questions
 from bucketquery.queries.overall import ResolvedOverall
@@ -198,7 +199,7 @@ def merge_overall(question: OverallOfShards, answers: Iterable[ShardOverall]) ->
         answers: the answers of all shards to it.
 
     Raises:
-        InvalidQuery: the question has no spans yet.
+        InvalidQuery: the question has no spans yet, or ``answers`` is empty or has other values.
 
     Complexity: O(n log n) for n scores of all answers.
 
@@ -213,8 +214,10 @@ def merge_overall(question: OverallOfShards, answers: Iterable[ShardOverall]) ->
     [60.0]
     """
     fine, wide, resolved = _fine_of(question), question.wide_ms, question.resolved
-    given = [*answers]
-    sequence = max((answer.sequence for answer in given), default=0)
+    given = [*(iterator_of(answers) or ())]
+    if not given or not all(isinstance(answer, ShardOverall) for answer in given):
+        raise InvalidQuery("[answers] must be what ask_overall returned from every shard", field="answers")
+    sequence = max(answer.sequence for answer in given)
     numbers = np.concatenate([_NONE.numbers, *(answer.numbers[answer.positions] for answer in given)])
     if not len(numbers):
         return OverallBuckets(NOTHING_FOUND, sequence)

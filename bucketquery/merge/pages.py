@@ -18,11 +18,11 @@ from bucketquery.errors import InvalidCursor, InvalidQuery, LimitExceeded, NotFo
 from bucketquery.jobs.catalog import Catalog
 from bucketquery.merge.tokens import Tokens, refuse_unknown
 from bucketquery.model.instants import FIRST_MS, LAST_MS, Instant, NowMath
+from bucketquery.model.scalars import iterator_of
 from bucketquery.model.schema import BUCKET, INFLUENCER, RECORD, Int64s
 from bucketquery.queries.parameters import read_now
 from bucketquery.queries.queries import AnyQuery, BucketQuery, InfluencerQuery, RecordQuery
 from bucketquery.queries.query import Query
-from bucketquery.queries.resolved import ResolvedQuery
 from bucketquery.reads import Reads
 from bucketquery.search.cursor import Walk, read_cursor
 from bucketquery.search.expand import MOST_OF_A_PAGE, Expansion, refuse_more
@@ -30,6 +30,7 @@ from bucketquery.search.job_by_job import merge
 from bucketquery.search.job_rows import Group, JobRows
 from bucketquery.search.order import Order
 from bucketquery.search.plan import Explanation
+from bucketquery.search.row_key import digest_of
 from bucketquery.storage.packed_segment import empty_segment
 from bucketquery.storage.row_copies import copy_rows
 from bucketquery.storage.segment import Segment
@@ -70,6 +71,7 @@ class ShardPage(NamedTuple):
         sequence: the commit that the shard read.
         has_documents: whether the shard keeps documents.
         unknown: the names among the query's tokens that are neither a job nor a group of the shard.
+        question: a digest of the query that the shard was asked, and of the cursor.
     """
 
     rows: Segment
@@ -81,6 +83,7 @@ class ShardPage(NamedTuple):
     sequence: int
     has_documents: bool
     unknown: tuple[str, ...]
+    question: bytes
 
 
 def resolve_now(query: _Asked, now: Instant) -> _Asked:
@@ -135,9 +138,7 @@ def shard_query(query: _Asked) -> _Asked:
     """
     require_query(query)
     _refuse_now(query)
-    if query._parsed.timestamp is not None or not query.size:
-        return query
-    return query.replace(from_=0, size=query.from_ + query.size)
+    return _first_rows(query)
 
 
 def ask(index: Reads, query: AnyQuery, *, after: str | None = None) -> ShardPage:
@@ -170,8 +171,9 @@ def ask(index: Reads, query: AnyQuery, *, after: str | None = None) -> ShardPage
     walk = _walk(query, after)
     snapshot = index._newest()
     known, unknown = Tokens.of(query.jobs, snapshot._catalog, "jobs")
+    question = _digest(query, after)
     if not known:
-        return _nothing(query, snapshot._sequence, unknown)
+        return _nothing(query, snapshot._sequence, unknown, question)
     # The cursor belongs to the query with all its tokens, so it was read before.
     own = query if known == query.jobs else query.replace(jobs=known)
     try:
@@ -180,7 +182,7 @@ def ask(index: Reads, query: AnyQuery, *, after: str | None = None) -> ShardPage
         else:
             page = snapshot._page_behind(own, walk)
     except NotFound:
-        return _nothing(query, snapshot._sequence, unknown)
+        return _nothing(query, snapshot._sequence, unknown, question)
     facts: Facts = page._facts
     records = None
     if facts.expansion is not None:
@@ -196,6 +198,7 @@ def ask(index: Reads, query: AnyQuery, *, after: str | None = None) -> ShardPage
         sequence=facts.sequence,
         has_documents=facts.has_documents,
         unknown=unknown,
+        question=question,
     )
 
 
@@ -241,10 +244,13 @@ def merge_pages(query: AnyQuery, answers: Iterable[ShardPage], *, after: str | N
     require_query(query)
     walk = _walk(query, after)
     resolved = query._resolve(0) if walk is None else walk[0]
-    given = [*answers]
-    schema = resolved.schema
-    if not given or not all(_is_answer(answer, resolved) for answer in given):
-        reason = f"[answers] must be what ask returned from every shard for this query about {schema.plural}"
+    schema, questions = resolved.schema, {_digest(_first_rows(query), after)}
+    if after is not None:
+        # Behind a cursor `from_` does not apply, so a shard may be asked the query itself.
+        questions.add(_digest(query, after))
+    given = [*(iterator_of(answers) or ())]
+    if not given or not all(isinstance(answer, ShardPage) and answer.question in questions for answer in given):
+        reason = "[answers] must be what ask returned from every shard for shard_query(query) and the same [after]"
         raise InvalidQuery(reason, field="answers")
     refuse_unknown([answer.unknown for answer in given], "jobs")
     count = sum(answer.matched for answer in given)
@@ -273,11 +279,16 @@ def merge_pages(query: AnyQuery, answers: Iterable[ShardPage], *, after: str | N
     return _PAGES[schema.kind](facts)
 
 
-def _is_answer(answer: object, resolved: ResolvedQuery) -> bool:
-    """Whether a value is the answer of a shard about this kind of results, with records if the query expands."""
-    if not isinstance(answer, ShardPage) or answer.rows.schema.kind != resolved.schema.kind:
-        return False
-    return (answer.records is not None) == resolved.expand
+def _first_rows(query: _Asked) -> _Asked:
+    """The query with a page that begins at the first match and ends where its page ends."""
+    if query._parsed.timestamp is not None or not query.size:
+        return query
+    return query.replace(from_=0, size=query.from_ + query.size)
+
+
+def _digest(query: AnyQuery, after: str | None) -> bytes:
+    """A digest of a query with all its parameters, and of the cursor that the answer begins behind."""
+    return digest_of(repr((query, after)))
 
 
 def _only_job(query: AnyQuery, answers: Iterable[ShardPage]) -> str | None:
@@ -326,7 +337,7 @@ def _walk(query: AnyQuery, after: str | None) -> Walk | None:
     return walk
 
 
-def _nothing(query: AnyQuery, sequence: int, unknown: tuple[str, ...]) -> ShardPage:
+def _nothing(query: AnyQuery, sequence: int, unknown: tuple[str, ...], question: bytes) -> ShardPage:
     """The answer of a shard that has none of the jobs, or no bucket at the instant of a lookup."""
     is_expanded = query._parsed.expand
     return ShardPage(
@@ -339,6 +350,7 @@ def _nothing(query: AnyQuery, sequence: int, unknown: tuple[str, ...]) -> ShardP
         sequence=sequence,
         has_documents=True,
         unknown=unknown,
+        question=question,
     )
 
 

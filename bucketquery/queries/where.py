@@ -22,14 +22,13 @@ MOST_VALUES: Final = 10_000
 #: The one field of numbers that a filter may name. A record without it counts as 0, as in its identity.
 DETECTOR_INDEX: Final = "detector_index"
 #: The keys of documents of all kinds, and the fields that results can be sorted by. None of them is a data field.
-_NO_DATA_FIELDS: Final = MAPPED.union(*(schema.documented for schema in SCHEMAS.values()))
+_NO_DATA_FIELDS: Final = MAPPED.union({RECORD.plural}, *(schema.documented for schema in SCHEMAS.values()))
 #: The parameters that filter by other fields.
 _INSTEAD: Final = {
     "job_id": "jobs",
     "timestamp": "start] and [end",
     "@timestamp": "start] and [end",
     "is_interim": "exclude_interim",
-    **{schema.score: schema.score for schema in SCHEMAS.values()},
 }
 _PAIR_LENGTH: Final = 2
 _INT64: Final = range(-(2**63), 2**63)
@@ -64,7 +63,7 @@ def read_where(schema: Schema, where: object) -> Where:
             _refuse(f"[where] must have names of fields as keys, not {type(key).__name__}", where)
         if name in fields:
             _refuse(f"[where] has [{brief(name)}] twice", where)
-        _check_name(filtered_schema(schema), name, where)
+        _check_name(schema, name, where)
         fields[name], number = _values(name, given, left)
         left -= number
     return tuple(sorted(fields.items()))
@@ -84,21 +83,22 @@ def _items(where: object) -> list[tuple[Any, Any]]:
 
 
 def _check_name(schema: Schema, name: str, where: object) -> None:
-    """Refuse a field of the results that no filter may name."""
-    field = schema.by_name.get(name)
+    """Refuse a field of the results that no filter of a query for this kind may name."""
+    field = filtered_schema(schema).by_name.get(name)
     if name == DETECTOR_INDEX and field is not None:
         return
     if field is None and name not in _NO_DATA_FIELDS:
         return
     if field is None or field.type is not Type.KEYWORD:
-        instead = f"; use [{_INSTEAD[name]}]" if name in _INSTEAD else ""
-        _refuse(f"[where] cannot filter {schema.plural} by [{brief(name)}]{instead}", where)
+        parameter = name if name == schema.score else _INSTEAD.get(name)
+        instead = "" if parameter is None else f"; use the parameter [{parameter}]"
+        _refuse(f"[where] cannot filter {filtered_schema(schema).plural} by [{brief(name)}]{instead}", where)
 
 
 def _values(name: str, given: object, most: int) -> tuple[tuple[Value, ...], int]:
     """The values of one field in their order, and how many were given."""
     single = base_form(given)
-    if single is None or type(single) in (str, int, bool):
+    if single is None or type(single) in (str, int, bool, float):
         read = [_value(name, single, given)]
     else:
         is_iterable = not isinstance(given, bytes | bytearray | memoryview | Mapping)

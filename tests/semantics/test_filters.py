@@ -270,10 +270,10 @@ def no_filter(kind: Kind, name: str, instead: str = "", of: str = "records") -> 
 
 
 NO_NAMES = [
-    no_filter("record", "record_score", "; use [record_score]"),
-    no_filter("record", "job_id", "; use [jobs]"),
-    no_filter("record", "timestamp", "; use [start] and [end]"),
-    no_filter("record", "is_interim", "; use [exclude_interim]"),
+    no_filter("record", "record_score", "; use the parameter [record_score]"),
+    no_filter("record", "job_id", "; use the parameter [jobs]"),
+    no_filter("record", "timestamp", "; use the parameter [start] and [end]"),
+    no_filter("record", "is_interim", "; use the parameter [exclude_interim]"),
     *(
         no_filter("record", name)
         for name in (
@@ -289,13 +289,13 @@ NO_NAMES = [
             "influencer_field_value",
         )
     ),
-    no_filter("bucket", "timestamp", "; use [start] and [end]"),
-    no_filter("bucket", "anomaly_score", "; use [anomaly_score]"),
+    no_filter("bucket", "timestamp", "; use the parameter [start] and [end]"),
+    no_filter("bucket", "anomaly_score", "; use the parameter [anomaly_score]"),
     no_filter("bucket", "event_count"),
     no_filter("bucket", "scheduled_events"),
     no_filter("bucket", "bucket_influencers"),
     no_filter("bucket", "influencer_field_name"),
-    no_filter("influencer", "influencer_score", "; use [influencer_score]", "influencers"),
+    no_filter("influencer", "influencer_score", "; use the parameter [influencer_score]", "influencers"),
     *(no_filter("influencer", name, "", "influencers") for name in ("by_field_value", "function", "detector_index")),
 ]
 

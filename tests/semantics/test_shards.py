@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bucketquery import (
+    BucketPage,
     BucketQuery,
     BucketQueryError,
     InvalidCursor,
@@ -19,6 +20,7 @@ from bucketquery.merge import (
     ShardPage,
     ask,
     ask_overall,
+    ask_span,
     merge_overall,
     merge_pages,
     overall_question,
@@ -305,9 +307,40 @@ def severities(shards: Sequence[Documents]) -> object:
     return {severity: sum(each[severity] for each in counts) for severity in counts[0]}
 
 
+def behind(asked: bool, merged_behind: bool) -> BucketPage:
+    """The second page, for which only one of the two calls got the cursor."""
+    index, query = index_of(WEB.values()), BucketQuery(jobs="web", size=1)
+    cursor = index.search(query).cursor
+    return merge_pages(
+        query,
+        [ask(index, shard_query(query), after=cursor if asked else None)],
+        after=cursor if merged_behind else None,
+    )
+
+
+def overall_of_answers(answers: Any) -> object:
+    """The overall buckets of some answers, right or not."""
+    index, question = index_of(WEB.values()), overall_question(job_id="web")
+    return merge_overall(with_spans(question, [ask_span(index, question)]), answers)
+
+
+def in_order_of_jobs() -> list[tuple[Any, ...]]:
+    """Page after page of two jobs, each on a shard of its own."""
+    shards = [index_of([{**document, "job_id": job} for document in WEB.values()]) for job in ("a", "b")]
+    query, cursor, keys = BucketQuery(jobs="a,b", sort="job_id", size=2), None, list[tuple[Any, ...]]()
+    while True:
+        asked = [ask(shard, shard_query(query), after=cursor) for shard in shards]
+        page = merge_pages(query, asked, after=cursor)
+        keys += page.keys()
+        cursor = page.cursor
+        if cursor is None:
+            return keys
+
+
 FIXED = BucketQuery(jobs="web", start=5, from_=7, size=3, anomaly_score=5, exclude_interim=True, expand=True)
 NO_NOW = "which each shard would read from its own clock"
-NO_SHARD = "[answers] must be what ask returned from every shard for this query about buckets"
+NO_SHARD = "[answers] must be what ask returned from every shard for shard_query(query) and the same [after]"
+NO_OVERALL = "[answers] must be what ask_overall returned from every shard"
 NO_SPANS = "[question] has no spans yet"
 NO_QUERY = "[query] must be a BucketQuery, RecordQuery or InfluencerQuery, not dict"
 CUT = Refusal(InvalidCursor, 400, "illegal_argument_exception", "after", "[after] has a text that is too long")
@@ -315,8 +348,11 @@ LOOKUP = BucketQuery(jobs="web", timestamp=5)
 ON_NOW = BucketQuery(jobs="web", start="now-1d/d", end="now")
 BOTH = ("2026-01-01T00:00:00.000Z||-1d/d", "2026-01-01T00:00:00.000Z")
 PAGE: Any = index_of(WEB.values()).search(FIXED)
-OLD = answer(FIXED)._replace(sequence=7)
+OLD = answer(shard_query(FIXED))._replace(sequence=7)
 ALL: Any = {"jobs": "web"}
+NOTHING: Any = None
+WEB_KEYS = [*index_of(WEB.values()).search(BucketQuery(jobs="web")).keys()]
+JOBS_IN_ORDER = [(job, *key[1:]) for job in ("a", "b") for key in WEB_KEYS]
 
 CALLS = [
     Called("28.2", "everything else stays", lambda: shard_query(FIXED), FIXED.replace(from_=0, size=10)),
@@ -344,8 +380,32 @@ CALLS = [
     ),
     Called(
         "28.4",
+        "an answer to another threshold",
+        lambda: merge_pages(FIXED, [answer(shard_query(FIXED)), answer(shard_query(FIXED.replace(anomaly_score=6)))]),
+        invalid("answers", NO_SHARD),
+    ),
+    Called(
+        "28.4",
+        "an answer to a smaller page",
+        lambda: merge_pages(FIXED, [answer(shard_query(FIXED.replace(size=1)))]),
+        invalid("answers", NO_SHARD),
+    ),
+    Called(
+        "28.4",
+        "an answer that skips matches itself",
+        lambda: merge_pages(FIXED, [ask(index_of(WEB.values()), FIXED)]),
+        invalid("answers", NO_SHARD),
+    ),
+    Called("28.4", "an answer without the cursor", lambda: behind(False, True), invalid("answers", NO_SHARD)),
+    Called("28.4", "a merge without the cursor", lambda: behind(True, False), invalid("answers", NO_SHARD)),
+    Called("28.4", "no answers at all", lambda: merge_pages(FIXED, NOTHING), invalid("answers", NO_SHARD)),
+    Called("28.4", "no overall answer", lambda: overall_of_answers([]), invalid("answers", NO_OVERALL)),
+    Called("28.4", "a page's answer", lambda: overall_of_answers([answer(FIXED)]), invalid("answers", NO_OVERALL)),
+    Called("28.8", "a walk in the order of jobs", in_order_of_jobs, JOBS_IN_ORDER),
+    Called(
+        "28.4",
         "answers without the records of their buckets",
-        lambda: merge_pages(FIXED, [answer(FIXED.replace(expand=False))]),
+        lambda: merge_pages(FIXED, [answer(shard_query(FIXED.replace(expand=False)))]),
         invalid("answers", NO_SHARD),
     ),
     Called(
@@ -354,7 +414,9 @@ CALLS = [
         lambda: merge_pages(FIXED, [PAGE]),
         invalid("answers", NO_SHARD),
     ),
-    Called("28.4", "the greatest of the commits", lambda: merge_pages(FIXED, [answer(FIXED), OLD]).sequence, 7),
+    Called(
+        "28.4", "the greatest of the commits", lambda: merge_pages(FIXED, [answer(shard_query(FIXED)), OLD]).sequence, 7
+    ),
     Called(
         "28.5", "a shard reports the unknown", lambda: answer(BucketQuery(jobs="db,web,-app")).unknown, ("db", "app")
     ),

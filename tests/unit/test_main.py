@@ -442,7 +442,7 @@ def test_an_unknown_job_or_bucket_ends_with_exit_code_1(run_on: Run, options: li
         (["--where", "=a"], "--where: must be FIELD=VALUE, not '=a' (see --help)"),
         (["--where", "host"], "--where: must be FIELD=VALUE, not 'host' (see --help)"),
         (["--where", "detector_index=x"], "--where: [where.detector_index] must be an integer, not str"),
-        (["--where", "job_id=web"], "--where: [where] cannot filter records by [job_id]; use [jobs]"),
+        (["--where", "job_id=web"], "--where: [where] cannot filter records by [job_id]; use the parameter [jobs]"),
         (["--anomaly", "1"], "unrecognized arguments: --anomaly 1 (see --help)"),
     ],
 )

@@ -88,13 +88,15 @@ def test_each_kind_has_its_own_names() -> None:
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("job_id", "; use [jobs]"),
-        ("timestamp", "; use [start] and [end]"),
-        ("@timestamp", "; use [start] and [end]"),
+        ("job_id", "; use the parameter [jobs]"),
+        ("timestamp", "; use the parameter [start] and [end]"),
+        ("@timestamp", "; use the parameter [start] and [end]"),
         ("event.ingested", "by [event.ingested]"),
-        ("is_interim", "; use [exclude_interim]"),
-        ("record_score", "; use [record_score]"),
+        ("is_interim", "; use the parameter [exclude_interim]"),
+        ("record_score", "; use the parameter [record_score]"),
         ("probability", "by [probability]"),
+        ("anomaly_score", "by [anomaly_score]"),
+        ("records", "by [records]"),
     ],
 )
 def test_the_message_names_the_parameter_to_use(name: str, shown: str) -> None:
