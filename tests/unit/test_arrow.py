@@ -25,6 +25,7 @@ from bucketquery import (
     SwimlaneQuery,
 )
 from bucketquery.answers import arrow
+from bucketquery.answers.arrow_matches import ArrowBatch, ArrowMatches
 from bucketquery.answers.arrow_rows import BATCH_ROWS, Part, batches_of, parts_of
 from bucketquery.storage.selection import Selection
 from support.arrow import COLUMNS, expected_rows, read, types_of
@@ -203,6 +204,8 @@ def test_batches_of_at_most_65536_rows() -> None:
     batches = [*matches.batches()]
     assert [len(batch) for batch in batches] == [BATCH_ROWS, BATCH_ROWS, 5]
     assert (len(matches), matches.count) == (count, count)
+    assert isinstance(matches, ArrowMatches)
+    assert all(isinstance(batch, ArrowBatch) for batch in batches)
     assert (repr(matches), repr(batches[2])) == ("<ArrowMatches: buckets at commit 1>", "<ArrowBatch: 5 buckets>")
     assert read(batches[2]).rows == read(index.get_buckets(job_id="web", desc=True, size=5)).rows[::-1]
     array = nanoarrow.c_array(batches[2])
