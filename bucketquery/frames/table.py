@@ -134,15 +134,18 @@ class Table:
             column = column.cast(nw.Float64)
         return nw.when(~column.is_nan()).then(column + 0.0)
 
-    def reaches(self, name: str, low: float) -> nw.Expr:
-        """Whether a column of numbers is at least ``low``; NaN is not, although engines compare it as greater."""
+    def is_within(self, name: str, low: float, high: float | None) -> nw.Expr:
+        """Whether a column of numbers is at least ``low``, and less than ``high`` if that is not None.
+
+        NaN is not, although engines compare it as greater. Polars would round a bound to the column's precision, so a
+        column of other numbers becomes one of doubles.
+        """
         dtype = self.types[name]
         column = nw.col(name)
-        if dtype.is_integer():
-            return column >= low
-        if dtype != nw.Float64:
+        if not dtype.is_integer() and dtype != nw.Float64:
             column = column.cast(nw.Float64)
-        return (column >= low) & ~column.is_nan()
+        within = column >= low if high is None else (column >= low) & (column < high)
+        return within if dtype.is_integer() else within & ~column.is_nan()
 
 
 def column_of(name: str) -> str:

@@ -663,6 +663,16 @@ def test_numbers_of_any_type_are_compared() -> None:
         assert page.column("anomaly_score").tolist() == [80.0]
 
 
+@pytest.mark.parametrize("make", ["DataFrame", "LazyFrame"])
+def test_bounds_are_not_rounded_to_single_precision(make: str) -> None:
+    """A score of single precision is below a bound that would be equal to it in that precision."""
+    polars = pytest.importorskip("polars")
+    scores = np.array([0.7, 0.8], dtype=np.float32)
+    assert float(scores[0]) < 0.7
+    frame = getattr(polars, make)({**AT, "timestamp": [0, 1], "anomaly_score": scores})
+    assert search(frame, BucketQuery(jobs="web", anomaly_score=(0.1, 0.7))).count == 1
+
+
 def test_a_missing_detector_orders_as_zero() -> None:
     """As a tie, a missing detector index counts as 0."""
     records = [{**AT, "detector_index": 1}, {**AT}, {**AT, "detector_index": -1}]
