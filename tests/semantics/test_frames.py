@@ -421,7 +421,7 @@ REFUSED = [
         "extra fields that are not JSON",
         [{**AT, "extra_fields": "{"}],
         RecordQuery(jobs="web"),
-        (InvalidDocument, "frame.extra_fields", "not JSON"),
+        (InvalidDocument, "frame.extra_fields", "a JSON object, not [{]"),
         "ours",
     ),
     FrameRefused(
@@ -429,7 +429,23 @@ REFUSED = [
         "extra fields that are no object",
         [{**AT, "extra_fields": "[]"}],
         InfluencerQuery(jobs="web"),
-        (InvalidDocument, "frame.extra_fields", "no JSON object"),
+        (InvalidDocument, "frame.extra_fields", "a JSON object, not [[]]"),
+        "ours",
+    ),
+    FrameRefused(
+        "29.2",
+        "an extra field that has a column",
+        [{**AT, "record_score": 5.0, "extra_fields": '{"record_score": 50}'}],
+        RecordQuery(jobs="web"),
+        (InvalidDocument, "frame.extra_fields.record_score", "a column of its own"),
+        "ours",
+    ),
+    FrameRefused(
+        "29.2",
+        "extra fields that are nested too deeply",
+        [{**AT, "extra_fields": "[" * 10_000}],
+        RecordQuery(jobs="web"),
+        (InvalidDocument, "frame.extra_fields", "a JSON object"),
         "ours",
     ),
     FrameRefused(

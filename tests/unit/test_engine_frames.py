@@ -139,7 +139,7 @@ def test_parameters_are_refused() -> None:
 
 
 def test_rows_that_cannot_be_a_page_are_refused() -> None:
-    """A result twice, another job, another order, and extra fields that are no object."""
+    """A result twice, another job, and another order."""
     nocase = {"job_id": "TEXT COLLATE NOCASE"}
     with pytest.raises(InvalidDocument, match="several rows"):
         search(relation([bucket(0), bucket(0)]), BucketQuery(jobs="web"))
@@ -147,9 +147,6 @@ def test_rows_that_cannot_be_a_page_are_refused() -> None:
         search(relation([bucket(0, job_id="WEB")], **nocase), BucketQuery(jobs="web"))
     with pytest.raises(InvalidDocument, match="another order"):
         search(relation([bucket(0, job_id="a"), bucket(0, job_id="B")], **nocase), BucketQuery(jobs="_all"))
-    for text, words in (("{", "not JSON"), ("[]", "no JSON object")):
-        with pytest.raises(InvalidDocument, match=words):
-            search(relation([{**AT, "extra_fields": text}]), RecordQuery(jobs="web"))
 
 
 def test_the_newest_row_of_a_result_counts() -> None:
@@ -548,8 +545,8 @@ def test_rows_become_documents() -> None:
     assert second == {"job_id": "web", "timestamp": 1, "bucket_influencers": [{"event": {"ingested": 4}}]}
 
 
-def test_columns_win_over_extra_fields() -> None:
-    """An empty text has no extra fields."""
+def test_extra_fields_become_fields() -> None:
+    """The fields of each text are those of its row. An empty text has none."""
     columns = {"extra_fields": ['{"host": "a"}', ""], "job_id": ["web", "web"]}
     assert documents_of(columns, RECORD, "frame") == [{"host": "a", "job_id": "web"}, {"job_id": "web"}]
 
