@@ -234,6 +234,17 @@ ANSWERED = [
     ),
     Framed(
         "29.7",
+        "NaN is no version",
+        [bucket(0, 5.0, written=1.0), bucket(0, 90.0, written=float("nan"))],
+        web(),
+        (1, [0]),
+        "ours",
+        given=[bucket(0, 5.0)],
+        types={"written": "DOUBLE"},
+        version="written",
+    ),
+    Framed(
+        "29.7",
         "a missing text is not empty text",
         [
             {**AT, "record_score": 1.0, "written": 1},
