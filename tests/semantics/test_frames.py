@@ -464,8 +464,17 @@ REFUSED = [
         "a row that is no result",
         [bucket(0, -1.0, bucket_span=0)],
         web(),
-        (InvalidDocument, "documents[0].bucket_span", ""),
+        (InvalidDocument, "frame[0].bucket_span", "failed to parse [frame[0].bucket_span]"),
         "ours",
+    ),
+    FrameRefused(
+        "29.2",
+        "a record that is no result",
+        [bucket(0, 5.0), bucket(1, 90.0, bucket_influencers=[{"influencer_field_name": "host"}])],
+        web(expand=True),
+        (InvalidDocument, "records[0].bucket_span", "failed to parse [records[0].bucket_span]"),
+        "ours",
+        options={"records": relation([{**AT, "timestamp": HOUR, "bucket_span": 0}])},
     ),
     FrameRefused("29.6", "a result twice", TWICE, web(), (InvalidDocument, "frame", "several rows"), "ours"),
     FrameRefused(
