@@ -13,9 +13,13 @@ from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.model.schema import Array, Bools
 
-#: The dtypes of numbers and instants by format.
+#: The format of days since 1970.
+DAYS: Final = "tdD"
+#: The dtypes of numbers, instants and days by format. Days have 32 bits, which no datetime64 has.
 NUMBERS: Final = {
     **dict(zip("cCsSiIlLefg", ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"), strict=True)),
+    DAYS: "i4",
+    "tdm": "M8[ms]",
     **{f"ts{unit}": f"M8[{name}]" for unit, name in (("s", "s"), ("m", "ms"), ("u", "us"), ("n", "ns"))},
 }
 #: The formats of text, and of lists.
@@ -25,8 +29,6 @@ LISTS: Final = frozenset({"+l", "+L", "+vl", "+vL", "+w"})
 _READ: Final = frozenset({*NUMBERS, *TEXTS, *LISTS, "b", "n", "d", "+s"})
 #: The names of the formats that are not read, for errors.
 _NAMES: Final = {
-    "tdD": "date32",
-    "tdm": "date64",
     "z": "binary",
     "Z": "large_binary",
     "vz": "binary_view",
@@ -173,8 +175,7 @@ def check_readable(of: ArrowType) -> None:
         Unfit: one cannot; the reason names it.
     """
     if of.format not in _READ:
-        hint = "; cast it to a timestamp" if of.format in {"tdD", "tdm"} else ""
-        raise Unfit(f"must not be of the Arrow type {of.shown()}{hint}", None)
+        raise Unfit(f"must not be of the Arrow type {of.shown()}", None)
     for child in of.children:
         check_readable(child)
     if of.dictionary is not None:

@@ -59,9 +59,9 @@ def test_a_table_gives_its_columns() -> None:
     assert np.ma.asarray(scores).tolist() == [5.0, None, 7.0] * 2
     assert isinstance(events, Texts)
     assert events.entries() == [LONG, None, "b"] * 2
-    days = columns(1, day=StandIn("tdD", 1, [None, np.zeros(1, "i4")]))
-    ((_, column),) = arrow_columns("columns", table(days))
-    with pytest.raises(Unfit, match=r"\[date32\]"):
+    times = columns(1, time=StandIn("tts", 1, [None, np.zeros(1, "i4")]))
+    ((_, column),) = arrow_columns("columns", table(times))
+    with pytest.raises(Unfit, match=r"\[time\]"):
         column.plain()
 
 
@@ -230,7 +230,7 @@ def test_a_bad_table_changes_nothing() -> None:
     """It is read before the writer's lock is taken."""
     index = ResultsIndex()
     index.upsert_columns(table(given()), job_id="web")
-    bad: list[Any] = [table(numbers("l", [1])), table(columns(1, timestamp=StandIn("tdD", 1, [None, np.zeros(1)])))]
+    bad: list[Any] = [table(numbers("l", [1])), table(columns(1, timestamp=StandIn("tts", 1, [None, np.zeros(1)])))]
     for one in bad:
         with pytest.raises(BucketQueryError):
             index.upsert_columns(one, job_id="web")
