@@ -27,8 +27,20 @@ TEXTS: Final = frozenset({"u", "U", "vu"})
 LISTS: Final = frozenset({"+l", "+L", "+vl", "+vL", "+w"})
 #: The formats that are read, without their parameters.
 _READ: Final = frozenset({*NUMBERS, *TEXTS, *LISTS, "b", "n", "d", "+s"})
-#: The names of the formats that are not read, for errors.
+#: The names of formats, for errors. A column of some is read, but a table must be a struct.
 _NAMES: Final = {
+    **{of: np.dtype(dtype).name for of, dtype in NUMBERS.items()},
+    **{f"ts{unit}": "timestamp" for unit in "smun"},
+    DAYS: "date32",
+    "tdm": "date64",
+    "b": "bool",
+    "n": "null",
+    "d": "decimal",
+    "+s": "struct",
+    "u": "string",
+    "U": "large_string",
+    "vu": "string_view",
+    **dict.fromkeys(LISTS, "list"),
     "z": "binary",
     "Z": "large_binary",
     "vz": "binary_view",

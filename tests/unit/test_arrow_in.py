@@ -12,7 +12,7 @@ from bucketquery import BucketQueryError, InvalidDocument, ResultsIndex
 from bucketquery.ingest.arrow import ArrowColumn, arrow_column, arrow_columns, can_read_arrow, is_arrow
 from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.texts import Texts
-from support.arrow_arrays import StandIn, codes, columns, exported, numbers, producer, struct, table, texts
+from support.arrow_arrays import StandIn, codes, columns, exported, lists, numbers, producer, struct, table, texts
 from support.frames import PandasFrame, PandasSeries, PolarsSeries
 
 LONG = "a text of more than twelve bytes"
@@ -63,6 +63,26 @@ def test_a_table_gives_its_columns() -> None:
     ((_, column),) = arrow_columns("columns", table(times))
     with pytest.raises(Unfit, match=r"\[time\]"):
         column.plain()
+
+
+@pytest.mark.parametrize(
+    ("array", "name"),
+    [
+        (numbers("l", [1]), "int64"),
+        (numbers("g", [1.0]), "float64"),
+        (numbers("tsu:UTC", [1]), "timestamp"),
+        (numbers("tdD", [1]), "date32"),
+        (numbers("b", [True]), "bool"),
+        (texts("vu", ["a"]), "string_view"),
+        (lists("+L", [1], numbers("l", [1])), "list"),
+    ],
+)
+def test_an_array_is_no_table(array: StandIn, name: str) -> None:
+    """The error has the name of the array's type, and not its code in the format of Arrow."""
+    with pytest.raises(
+        InvalidDocument, match=rf"\[columns\]: must be a table, not an array of the Arrow type \[{name}\]"
+    ):
+        arrow_columns("columns", table(array))
 
 
 def test_one_array_is_a_column() -> None:
