@@ -53,6 +53,8 @@ _NAMES: Final = {
     **{f"{kind}{unit}": name for kind, name in (("tt", "time"), ("tD", "duration")) for unit in "smun"},
     **{f"ti{unit}": "interval" for unit in "MDn"},
 }
+#: The formats of the codes of a dictionary.
+_CODES: Final = frozenset("cCsSiIlL")
 #: The beginning of the reason if the data of the producer are malformed.
 MALFORMED: Final = "is malformed Arrow data: "
 
@@ -184,11 +186,13 @@ def check_readable(of: ArrowType) -> None:
     """Check that every type inside a type can be read.
 
     Raises:
-        Unfit: one cannot; the reason names it.
+        Unfit: one cannot, or the codes of a dictionary are no integers; the reason names the type.
     """
     if of.format not in _READ:
         raise Unfit(f"must not be of the Arrow type {of.shown()}", None)
     for child in of.children:
         check_readable(child)
     if of.dictionary is not None:
+        if of.format not in _CODES:
+            raise Unfit(f"{MALFORMED}the codes of a dictionary are of the type {of.shown()}", None)
         check_readable(of.dictionary)

@@ -257,6 +257,15 @@ def test_other_types_are_refused_by_their_names(shown: str) -> None:
     assert caught.value.reason == f"must not be of the Arrow type {shown}"
 
 
+@pytest.mark.parametrize(("of", "name"), [("b", "bool"), ("g", "float64"), ("u", "string"), ("n", "null")])
+def test_the_codes_of_a_dictionary_are_integers(of: str, name: str) -> None:
+    """A dictionary with codes of another type is malformed."""
+    coded = codes("i", [0], texts("u", ["a"]))
+    coded.format = of
+    with pytest.raises(Unfit, match=f"malformed Arrow data: the codes of a dictionary are of the type .{name}"):
+        check_readable(type_of(coded))
+
+
 def test_a_type_may_be_nested_to_a_depth() -> None:
     """A schema that is deeper, or that holds itself, is refused."""
     endless = StandIn("+l", 1, [])
