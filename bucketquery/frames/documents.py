@@ -6,11 +6,11 @@ from math import isnan
 from typing import Any, Final
 
 from bucketquery.frames.rows import Columns
-from bucketquery.frames.table import EXTRAS, INGESTED
+from bucketquery.frames.table import INGESTED
 from bucketquery.ingest.batch import refused
 from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.extra_fields import fields_of_text
-from bucketquery.model.schema import EVENT_INGESTED, Schema, Type
+from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS_COLUMN, Schema, Type
 
 #: The types whose values in a frame are documents already, or are read as such.
 _NESTED: Final = frozenset({Type.BUCKET_INFLUENCERS, Type.KEYWORDS})
@@ -31,7 +31,7 @@ def documents_of(columns: Columns, schema: Schema, argument: str) -> list[dict[s
         for name, value in zip(names, values, strict=True):
             if value is None:
                 continue
-            if name == EXTRAS:
+            if name == EXTRA_FIELDS_COLUMN:
                 document |= _extra_fields(value, schema, argument)
             elif name == INGESTED:
                 document["event"] = {"ingested": _integer(value)}
@@ -47,7 +47,7 @@ def _extra_fields(text: str, schema: Schema, argument: str) -> dict[str, Any]:
     try:
         return fields_of_text(schema, text) if text else {}
     except Unfit as unfit:
-        raise refused(f"{argument}.{EXTRAS}{unfit.path}", unfit) from None
+        raise refused(f"{argument}.{EXTRA_FIELDS_COLUMN}{unfit.path}", unfit) from None
 
 
 def _integer(value: Any) -> Any:

@@ -12,14 +12,12 @@ import narwhals.stable.v2 as nw
 from bucketquery.errors import InvalidQuery
 from bucketquery.frames.engines import ENGINES, SPARK_LIKE, engine_of
 from bucketquery.frames.instants import instant, milliseconds_in_duckdb
-from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, Schema, Type
+from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, EXTRA_FIELDS_COLUMN, Schema, Type
 from bucketquery.model.text import brief
 
 AnyFrame = nw.LazyFrame[Any] | nw.DataFrame[Any]
 
-#: The name of the column for extra fields, and the name that the column for the instant of ``event`` has here: in
-#: Spark, a dot in a name leads into a struct.
-EXTRAS: Final = "extra_fields"
+#: The name that the column for the instant of ``event`` has here: in Spark, a dot in a name leads into a struct.
 INGESTED: Final = "event_ingested"
 
 #: The types of text that engines store as codes.
@@ -156,7 +154,7 @@ def column_of(name: str) -> str:
     """
     if name == EVENT_INGESTED:
         return INGESTED
-    return EXTRAS if name == EXTRA_FIELDS else name
+    return EXTRA_FIELDS_COLUMN if name == EXTRA_FIELDS else name
 
 
 def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
