@@ -182,8 +182,9 @@ def test_a_table_needs_the_extra() -> None:
         lambda: ResultsIndex().upsert_columns(some, job_id="web"),
         lambda: arrow_column("columns.x", some),
     ):
-        with pytest.raises(ImportError, match=r"pip install 'bucketquery\[arrow\]'"):
+        with pytest.raises(ImportError, match=r"pip install 'bucketquery\[arrow\]'") as caught:
             call()
+        assert caught.value.name == "nanoarrow"
 
 
 class Series(PolarsSeries):

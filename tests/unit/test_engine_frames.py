@@ -56,8 +56,9 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("answer", "overall"):
         monkeypatch.delattr(sys.modules["bucketquery.frames"], name)
     monkeypatch.setitem(sys.modules, "narwhals.stable.v2", None)
-    with pytest.raises(ImportError, match=r"pip install 'bucketquery\[distributed\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'bucketquery\[distributed\]'") as caught:
         search(None, BucketQuery(jobs="web"))
+    assert caught.value.name == "narwhals.stable.v2"
     with pytest.raises(ImportError, match=r"pip install 'bucketquery\[distributed\]'"):
         overall_buckets(None, job_id="web")
 
