@@ -48,6 +48,7 @@ _RULES: Final[Mapping[Type, _Rule]] = {
 }
 _LISTS: Final = frozenset({Type.KEYWORDS, Type.BUCKET_INFLUENCERS})
 _JOB_ID: Final = "job_id"
+_INTERIM: Final = "is_interim"
 #: The beginning of the names of columns that are added.
 _MS: Final = "bucketquery_ms_"
 
@@ -161,7 +162,7 @@ def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
     """The frame with names and types that every step understands."""
     engine = engine_of(frame)
     if engine is nw.Implementation.PANDAS:
-        frame = _in_utc(frame)
+        frame = _with_nullable_booleans(_in_utc(frame))
     names = frame.collect_schema().names()
     if f"`{EVENT_INGESTED}`" in names:
         reason = f"[{argument}] must name the column [{EVENT_INGESTED}] [{INGESTED}]: sqlframe reads no name with a dot"
@@ -198,6 +199,15 @@ def _in_utc(frame: AnyFrame) -> AnyFrame:
         if name in native and getattr(native[name].dtype, "tz", None) is not None
     }
     changed: AnyFrame = nw.from_native(native.assign(**zoned)) if zoned else frame
+    return changed
+
+
+def _with_nullable_booleans(frame: AnyFrame) -> AnyFrame:
+    """A frame of pandas whose booleans may be missing. A column of its usual types then has objects."""
+    native = frame.to_native()
+    if _INTERIM not in native or native[_INTERIM].dtype != object or {*map(type, native[_INTERIM].dropna())} - {bool}:
+        return frame
+    changed: AnyFrame = nw.from_native(native.assign(**{_INTERIM: native[_INTERIM].astype("boolean")}))
     return changed
 
 

@@ -621,7 +621,28 @@ def test_frames_of_pandas_are_read_in_utc(monkeypatch: pytest.MonkeyPatch) -> No
     frame.native = Frame(timestamp=Times(None))
     assert _in_utc(frame) is frame
     monkeypatch.setattr("bucketquery.frames.table._in_utc", lambda _: Eager({"a": Series([1], nw.Int64)}))
+    monkeypatch.setattr("bucketquery.frames.table._with_nullable_booleans", lambda frame: frame)
     assert _prepared(frame, "frame").columns == ["a"]
+
+
+@pytest.mark.parametrize("flags", [[True, None], [None, None], [False, True]])
+def test_booleans_of_pandas_may_be_missing(flags: list[bool | None]) -> None:
+    """Pandas has objects where a boolean is missing; such a result is final, and the caller's frame stays as it is."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({**AT, "timestamp": [0, HOUR], "is_interim": pandas.Series(flags, dtype=object)})
+    finals = [hour * HOUR for hour, flag in enumerate(flags) if not flag]
+    query = BucketQuery(jobs="web", sort="timestamp", desc=False)
+    assert search(frame, query.replace(exclude_interim=True)).column("timestamp").tolist() == finals
+    assert [found.is_interim for found in search(frame, query)] == [bool(flag) for flag in flags]
+    assert frame["is_interim"].dtype == object
+
+
+def test_other_objects_of_pandas_are_no_booleans() -> None:
+    """The words true and false are refused."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({**AT, "timestamp": [0], "is_interim": pandas.Series(["true"], dtype=object)})
+    with pytest.raises(InvalidQuery, match="must be booleans"):
+        search(frame, BucketQuery(jobs="web"))
 
 
 def test_lists_of_pandas_are_ordered_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
