@@ -171,7 +171,11 @@ def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
         if engine in SPARK_LIKE:
             renamed: AnyFrame = nw.from_native(frame.to_native().withColumnRenamed(EVENT_INGESTED, INGESTED))
             return renamed
-        frame = frame.rename({EVENT_INGESTED: INGESTED})
+        if engine is nw.Implementation.DUCKDB:
+            # For a name with a dot that narwhals gives it, DuckDB 1 looks for a table.
+            frame = nw.from_native(frame.to_native().project(f'* RENAME ("{EVENT_INGESTED}" AS {INGESTED})'))
+        else:
+            frame = frame.rename({EVENT_INGESTED: INGESTED})
     return _with_milliseconds(frame) if engine is nw.Implementation.DUCKDB else frame
 
 

@@ -566,7 +566,8 @@ def test_only_the_files_of_jobs_and_window_are_read(tmp_path: Path) -> None:
     table = in_jobs_and_window(Table.of(files, BUCKET), ("b",), DAY, 2 * DAY)
     plan = str(table.frame.to_native().explain())
     assert "Scanning Files: 1/3" in plan
-    assert "timestamp >= '1970-01-02" in plan
+    # DuckDB 1 writes no space.
+    assert "timestamp>='1970-01-02" in plan.replace(" ", "")
     assert search(files, BucketQuery(jobs="b", start=DAY)).keys() == (("b", DAY, 3600),)
 
 
@@ -587,6 +588,13 @@ def test_the_instant_of_the_write_is_renamed_by_each_engine(monkeypatch: pytest.
     quoted = Lazy(Eager({"`event.ingested`": Series([1], nw.Int64)}), ENGINE.SQLFRAME)
     with pytest.raises(InvalidQuery, match="sqlframe reads no name with a dot"):
         _prepared(quoted, "frame")
+
+
+def test_duckdb_itself_renames_the_instant_of_the_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB 1 would look for a table of the name before the dot that narwhals gives it."""
+    monkeypatch.setattr(nw.LazyFrame, "rename", None)
+    frame = relation([{**bucket(0), "event.ingested": 5}])
+    assert search(frame, BucketQuery(jobs="web")).to_dict()["buckets"][0]["event"] == {"ingested": 5}
 
 
 class Times:
