@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, Union
 import numpy as np
 
 from bucketquery.errors import LimitExceeded
+from bucketquery.model.extras import needed
 from bucketquery.model.schema import Array, Bools, Int32s, Objects
 from bucketquery.storage.keywords import MISSING, without_unused
 
@@ -101,11 +102,8 @@ def stream_capsule(fields: Fields, batches: Iterable[Structs]) -> object:
 
 
 def _nanoarrow() -> Any:
-    try:
+    with needed("arrow", "Arrow needs nanoarrow"):
         import nanoarrow  # noqa: PLC0415 - an optional dependency
-    except ImportError as error:
-        reason = "Arrow needs nanoarrow, which is not installed: pip install 'bucketquery[arrow]'"
-        raise ImportError(reason, name=error.name) from error
     return nanoarrow
 
 

@@ -29,7 +29,7 @@ from bucketquery.answers.arrow import (
     stream_capsule,
 )
 from bucketquery.answers.common import each_of
-from bucketquery.model.schema import EVENT_INGESTED, Array, Bools, Field, Int64s, Schema, Type
+from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS_COLUMN, Array, Bools, Field, Int64s, Schema, Type
 from bucketquery.results.stored_influencer import DifferingInfluencer, StoredInfluencer
 from bucketquery.search.job_rows import AnyRows
 from bucketquery.storage.keywords import MISSING, NO_KEYWORDS, encode_keywords
@@ -40,8 +40,6 @@ BATCH_ROWS: Final = 65_536
 #: Consecutive parts of fewer rows than this are copied into one batch. The fixed cost of a batch is some 0.3 ms, ten
 #: times as much as the copy of this many rows.
 _SMALL: Final = 1_024
-#: The name of the column for the extra fields.
-_EXTRA: Final = "extra_fields"
 #: The types of the fields of nested influencers.
 _NESTED: Final[Mapping[str, ArrowType]] = MappingProxyType(
     {
@@ -105,7 +103,7 @@ def fields_of(schema: Schema, *, has_documents: bool, dictionaries: bool = False
     keyword: ArrowType = CODED if dictionaries else TEXT
     types = {**_TYPES, Type.KEYWORD: keyword}
     stored = _stored(schema, has_documents=has_documents)
-    return (("job_id", keyword), *[(field.name or _EXTRA, types[field.type]) for field in stored])
+    return (("job_id", keyword), *[(field.name or EXTRA_FIELDS_COLUMN, types[field.type]) for field in stored])
 
 
 def _stored(schema: Schema, *, has_documents: bool) -> list[Field]:

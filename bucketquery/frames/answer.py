@@ -234,7 +234,15 @@ def _page_of_index(documents: list[_Document], records: list[_Document], count: 
 
 
 def _store(index: ResultsIndex, documents: list[_Document], schema: Schema, argument: str) -> None:
-    if documents and index.upsert(documents, kind=schema.kind).repeated:
+    """Put the rows of a page into the small index. The paths of errors begin with the argument that gave the rows."""
+    if not documents:
+        return
+    try:
+        commit = index.upsert(documents, kind=schema.kind)
+    except InvalidDocument as error:
+        reason, path = (text.replace("documents", argument, 1) for text in (error.reason, str(error.field)))
+        raise InvalidDocument(reason, field=path, value=error.value) from None
+    if commit.repeated:
         reason = (
             f"[{argument}] has several rows of one result; give latest({argument}, version) if one replaces another"
         )

@@ -7,6 +7,7 @@ from bucketquery.answers.overall import OverallBuckets
 from bucketquery.answers.pages import BucketPage, InfluencerPage, RecordPage
 from bucketquery.count_reads import require_query
 from bucketquery.frames.latest import Latest
+from bucketquery.model.extras import needed
 from bucketquery.model.instants import Instant
 from bucketquery.queries.parameters import read_text
 from bucketquery.queries.queries import BucketQuery, InfluencerQuery, RecordQuery
@@ -165,9 +166,6 @@ def _module(name: str) -> Any:
     Raises:
         ImportError: narwhals is not installed.
     """
-    try:
+    with needed("distributed", "bucketquery.frames needs narwhals"):
         from bucketquery.frames import answer, overall  # noqa: PLC0415 - they need an optional dependency
-    except ImportError as error:
-        reason = "bucketquery.frames needs the package narwhals: pip install 'bucketquery[distributed]'"
-        raise ImportError(reason) from error
     return answer if name == "answer" else overall

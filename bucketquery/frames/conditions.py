@@ -29,7 +29,7 @@ def in_jobs_and_window(table: Table, tokens: Sequence[str], start: int, end: int
 
 def matching(table: Table, resolved: ResolvedQuery) -> Table:
     """The rows of a table, already in jobs and window, that meet the other conditions of a query."""
-    return final(table, resolved.exclude_interim).where(*_score_conditions(table, resolved))
+    return final(table, resolved.exclude_interim).where(_score_condition(table, resolved))
 
 
 def final(table: Table, exclude_interim: bool) -> Table:  # noqa: FBT001 - the name of the parameter in the API
@@ -39,14 +39,14 @@ def final(table: Table, exclude_interim: bool) -> Table:  # noqa: FBT001 - the n
     return table.where(~nw.col("is_interim").fill_null(value=False))
 
 
-def _score_conditions(table: Table, resolved: ResolvedQuery) -> tuple[nw.Expr | None, ...]:
-    threshold, below, name = resolved.threshold, resolved.below, resolved.schema.score
-    if threshold is None:
-        return ()
+def _score_condition(table: Table, resolved: ResolvedQuery) -> nw.Expr | None:
+    name = resolved.schema.score
+    if resolved.threshold is None:
+        return None
     if not table.has(name):
         # A missing score reaches no threshold.
-        return (nw.col("timestamp") != nw.col("timestamp"),)
-    return table.reaches(name, threshold), None if below is None else nw.col(name) < below
+        return nw.col("timestamp") != nw.col("timestamp")
+    return table.is_within(name, resolved.threshold, resolved.below)
 
 
 def job_condition(tokens: Sequence[str], job: nw.Expr) -> nw.Expr | None:

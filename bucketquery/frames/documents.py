@@ -1,15 +1,16 @@
 """Rows of a frame as documents, which an index reads and checks."""
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any, Final
 
-from bucketquery.errors import InvalidDocument
 from bucketquery.frames.rows import Columns
-from bucketquery.frames.table import EXTRAS, INGESTED
-from bucketquery.model.schema import EVENT_INGESTED, Schema, Type
+from bucketquery.frames.table import INGESTED
+from bucketquery.ingest.batch import refused
+from bucketquery.ingest.checks import Unfit
+from bucketquery.ingest.extra_fields import fields_of_text
+from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS_COLUMN, Schema, Type
 
 #: The types whose values in a frame are documents already, or are read as such.
 _NESTED: Final = frozenset({Type.BUCKET_INFLUENCERS, Type.KEYWORDS})
@@ -19,7 +20,7 @@ def documents_of(columns: Columns, schema: Schema, argument: str) -> list[dict[s
     """The document of each row; a missing value has no key.
 
     Raises:
-        InvalidDocument: the extra fields of a row are not a JSON object.
+        InvalidDocument: the extra fields of a row are not a JSON object, or one of them has a column of its own.
     """
     nested = {field.name for field in schema.fields if field.type in _NESTED}
     whole = {field.name for field in schema.fields if field.type is Type.INTEGER}
@@ -30,8 +31,8 @@ def documents_of(columns: Columns, schema: Schema, argument: str) -> list[dict[s
         for name, value in zip(names, values, strict=True):
             if value is None:
                 continue
-            if name == EXTRAS:
-                document |= _extra_fields(value, argument)
+            if name == EXTRA_FIELDS_COLUMN:
+                document |= _extra_fields(value, schema, argument)
             elif name == INGESTED:
                 document["event"] = {"ingested": _integer(value)}
             elif name in nested:
@@ -42,16 +43,11 @@ def documents_of(columns: Columns, schema: Schema, argument: str) -> list[dict[s
     return documents
 
 
-def _extra_fields(text: str, argument: str) -> dict[str, Any]:
+def _extra_fields(text: str, schema: Schema, argument: str) -> dict[str, Any]:
     try:
-        found = json.loads(text) if text else {}
-    except ValueError as error:
-        reason = f"[{argument}] has extra fields that are not JSON: {error}"
-        raise InvalidDocument(reason, field=f"{argument}.{EXTRAS}", value=text) from error
-    if type(found) is dict:
-        return found
-    reason = f"[{argument}] has extra fields that are no JSON object"
-    raise InvalidDocument(reason, field=f"{argument}.{EXTRAS}", value=text)
+        return fields_of_text(schema, text) if text else {}
+    except Unfit as unfit:
+        raise refused(f"{argument}.{EXTRA_FIELDS_COLUMN}{unfit.path}", unfit) from None
 
 
 def _integer(value: Any) -> Any:

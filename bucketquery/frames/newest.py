@@ -10,6 +10,7 @@ from bucketquery.frames.table import Table
 from bucketquery.model.schema import Type
 
 _KEY: Final = "bucketquery_part_"
+_VERSION: Final = "bucketquery_version"
 _NEWEST: Final = "bucketquery_newest"
 
 
@@ -23,14 +24,20 @@ def newest(table: Table, version: str | None) -> Table:
     """
     if version is None:
         return table
-    if version not in table.frame.collect_schema():
+    dtype = table.frame.collect_schema().get(version)
+    if dtype is None:
         reason = f"[{table.argument}] has no column [{version}] of versions"
         raise InvalidQuery(reason, field=table.argument)
     parts = _identity(table)
     names = [f"{_KEY}{number}" for number in range(len(parts))]
-    frame = table.frame.with_columns(*(part.alias(name) for name, part in zip(names, parts, strict=True)))
-    frame = frame.with_columns(nw.col(version).max().over(*names).alias(_NEWEST))
-    return replace(table, frame=frame.filter(nw.col(version) == nw.col(_NEWEST)))
+    column = nw.col(version)
+    if dtype.is_float():
+        # NaN is no version, although engines take it for the greatest.
+        column = nw.when(~column.is_nan()).then(column)
+    keys = zip((*names, _VERSION), (*parts, column), strict=True)
+    frame = table.frame.with_columns(*(key.alias(name) for name, key in keys))
+    frame = frame.with_columns(nw.col(_VERSION).max().over(*names).alias(_NEWEST))
+    return replace(table, frame=frame.filter(nw.col(_VERSION) == nw.col(_NEWEST)))
 
 
 def _identity(table: Table) -> list[nw.Expr]:

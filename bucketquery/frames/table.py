@@ -12,14 +12,12 @@ import narwhals.stable.v2 as nw
 from bucketquery.errors import InvalidQuery
 from bucketquery.frames.engines import ENGINES, SPARK_LIKE, engine_of
 from bucketquery.frames.instants import instant, milliseconds_in_duckdb
-from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, Schema, Type
+from bucketquery.model.schema import EVENT_INGESTED, EXTRA_FIELDS, EXTRA_FIELDS_COLUMN, Schema, Type
 from bucketquery.model.text import brief
 
 AnyFrame = nw.LazyFrame[Any] | nw.DataFrame[Any]
 
-#: The name of the column for extra fields, and the name that the column for the instant of ``event`` has here: in
-#: Spark, a dot in a name leads into a struct.
-EXTRAS: Final = "extra_fields"
+#: The name that the column for the instant of ``event`` has here: in Spark, a dot in a name leads into a struct.
 INGESTED: Final = "event_ingested"
 
 #: The types of text that engines store as codes.
@@ -50,6 +48,7 @@ _RULES: Final[Mapping[Type, _Rule]] = {
 }
 _LISTS: Final = frozenset({Type.KEYWORDS, Type.BUCKET_INFLUENCERS})
 _JOB_ID: Final = "job_id"
+_INTERIM: Final = "is_interim"
 #: The beginning of the names of columns that are added.
 _MS: Final = "bucketquery_ms_"
 
@@ -134,15 +133,18 @@ class Table:
             column = column.cast(nw.Float64)
         return nw.when(~column.is_nan()).then(column + 0.0)
 
-    def reaches(self, name: str, low: float) -> nw.Expr:
-        """Whether a column of numbers is at least ``low``; NaN is not, although engines compare it as greater."""
+    def is_within(self, name: str, low: float, high: float | None) -> nw.Expr:
+        """Whether a column of numbers is at least ``low``, and less than ``high`` if that is not None.
+
+        NaN is not, although engines compare it as greater. Polars would round a bound to the column's precision, so a
+        column of other numbers becomes one of doubles.
+        """
         dtype = self.types[name]
         column = nw.col(name)
-        if dtype.is_integer():
-            return column >= low
-        if dtype != nw.Float64:
+        if not dtype.is_integer() and dtype != nw.Float64:
             column = column.cast(nw.Float64)
-        return (column >= low) & ~column.is_nan()
+        within = column >= low if high is None else (column >= low) & (column < high)
+        return within if dtype.is_integer() else within & ~column.is_nan()
 
 
 def column_of(name: str) -> str:
@@ -153,14 +155,14 @@ def column_of(name: str) -> str:
     """
     if name == EVENT_INGESTED:
         return INGESTED
-    return EXTRAS if name == EXTRA_FIELDS else name
+    return EXTRA_FIELDS_COLUMN if name == EXTRA_FIELDS else name
 
 
 def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
     """The frame with names and types that every step understands."""
     engine = engine_of(frame)
     if engine is nw.Implementation.PANDAS:
-        frame = _in_utc(frame)
+        frame = _with_nullable_booleans(_in_utc(frame))
     names = frame.collect_schema().names()
     if f"`{EVENT_INGESTED}`" in names:
         reason = f"[{argument}] must name the column [{EVENT_INGESTED}] [{INGESTED}]: sqlframe reads no name with a dot"
@@ -169,7 +171,11 @@ def _prepared(frame: AnyFrame, argument: str) -> AnyFrame:
         if engine in SPARK_LIKE:
             renamed: AnyFrame = nw.from_native(frame.to_native().withColumnRenamed(EVENT_INGESTED, INGESTED))
             return renamed
-        frame = frame.rename({EVENT_INGESTED: INGESTED})
+        if engine is nw.Implementation.DUCKDB:
+            # For a name with a dot that narwhals gives it, DuckDB 1 looks for a table.
+            frame = nw.from_native(frame.to_native().project(f'* RENAME ("{EVENT_INGESTED}" AS {INGESTED})'))
+        else:
+            frame = frame.rename({EVENT_INGESTED: INGESTED})
     return _with_milliseconds(frame) if engine is nw.Implementation.DUCKDB else frame
 
 
@@ -197,6 +203,15 @@ def _in_utc(frame: AnyFrame) -> AnyFrame:
         if name in native and getattr(native[name].dtype, "tz", None) is not None
     }
     changed: AnyFrame = nw.from_native(native.assign(**zoned)) if zoned else frame
+    return changed
+
+
+def _with_nullable_booleans(frame: AnyFrame) -> AnyFrame:
+    """A frame of pandas whose booleans may be missing. A column of its usual types then has objects."""
+    native = frame.to_native()
+    if _INTERIM not in native or native[_INTERIM].dtype != object or {*map(type, native[_INTERIM].dropna())} - {bool}:
+        return frame
+    changed: AnyFrame = nw.from_native(native.assign(**{_INTERIM: native[_INTERIM].astype("boolean")}))
     return changed
 
 

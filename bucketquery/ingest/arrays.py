@@ -32,6 +32,7 @@ from bucketquery.model.scalars import base_form, base_or_none
 from bucketquery.model.schema import (
     BUCKET,
     EVENT_INGESTED,
+    EXTRA_FIELDS_COLUMN,
     INFLUENCER,
     SCHEMAS,
     Array,
@@ -49,8 +50,6 @@ from bucketquery.storage.sparse_lists import NO_LISTS, SparseLists
 _Stored = TypeVar("_Stored")
 
 _BESIDE_THE_SCHEMA: Final = frozenset({"job_id", "result_type"})
-#: The column of extra fields, a JSON object as text in each row.
-_EXTRA_FIELDS: Final = "extra_fields"
 _INT64_EDGE: Final = 2**63
 #: Units of datetime64 whose int64 range lies inside the years 0001 to 9999, so the bounds cannot be converted to them.
 _INSIDE_THE_YEARS: Final = frozenset({"ns", "ps", "fs", "as"})
@@ -80,7 +79,7 @@ def read_columns(columns: object, job_id: str | None, kind: Kind, *, keep: bool 
     """
     schema = SCHEMAS[kind]
     has_extra_fields = any(field.type is Type.EXTRA_FIELDS for field in schema.lists)
-    allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys() | ({_EXTRA_FIELDS} if has_extra_fields else set())
+    allowed = _BESIDE_THE_SCHEMA | schema.by_name.keys() | ({EXTRA_FIELDS_COLUMN} if has_extra_fields else set())
     named = named_columns("columns", columns, allowed, lambda name: _not_a_field(name, kind), schema.fields)
     given = as_arrays("columns", schema, named)
     length = len(given["timestamp"])
@@ -275,8 +274,10 @@ def _extra_fields(schema: Schema, given: Mapping[str, Any], length: int) -> Spar
         for row, value in enumerate(_parts(field, given[field.name])):
             if value is not None:
                 parts[row][field.name] = value
-    if _EXTRA_FIELDS in given:
-        others = _each("columns", _EXTRA_FIELDS, given[_EXTRA_FIELDS], lambda value, _: fields_of_text(schema, value))
+    if EXTRA_FIELDS_COLUMN in given:
+        others = _each(
+            "columns", EXTRA_FIELDS_COLUMN, given[EXTRA_FIELDS_COLUMN], lambda value, _: fields_of_text(schema, value)
+        )
         parts = (
             [_merged(schema, row, *both) for row, both in enumerate(zip(parts, others, strict=True))]
             if named
@@ -289,7 +290,7 @@ def _merged(schema: Schema, row: int, parts: Mapping[str, Any], others: Mapping[
     """The parts of a row from columns of their own, and its other extra fields, in the order of a document's."""
     for name in others:
         if name in parts:
-            path = f"columns.{_EXTRA_FIELDS}[{row}].{brief(name)}"
+            path = f"columns.{EXTRA_FIELDS_COLUMN}[{row}].{brief(name)}"
             raise refused(path, Unfit(f"is given by the column [{name}] too", others[name]))
     both = {**parts, **others}
     documented = [field.name for field in schema.parts if field.name in both]

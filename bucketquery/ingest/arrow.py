@@ -15,6 +15,7 @@ from bucketquery.ingest.arrow_values import values_of
 from bucketquery.ingest.batch import refused
 from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.texts import Texts
+from bucketquery.model.extras import needed
 from bucketquery.model.schema import Array
 
 _STREAM: Final = "__arrow_c_stream__"
@@ -99,11 +100,8 @@ def arrow_column(path: str, column: Any) -> ArrowColumn:
 
 def _taken(path: str, source: Any) -> tuple[ArrowType, Sequence[Any]]:
     """The type of a producer's data, and its arrays, whose memory is now ours."""
-    try:
+    with needed("arrow", "Arrow needs nanoarrow"):
         import nanoarrow  # noqa: PLC0415 - may be missing
-    except ImportError as error:
-        reason = "Arrow data can be read with nanoarrow only: pip install 'bucketquery[arrow]'"
-        raise ImportError(reason) from error
     # An error of the producer itself passes through. From here on errors are those of nanoarrow.
     given = getattr(source, _STREAM)() if hasattr(type(source), _STREAM) else getattr(source, _ARRAY)()
     try:

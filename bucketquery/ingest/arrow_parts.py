@@ -13,9 +13,13 @@ from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.extra_fields import DEEPEST
 from bucketquery.model.schema import Array, Bools
 
-#: The dtypes of numbers and instants by format.
+#: The format of days since 1970.
+DAYS: Final = "tdD"
+#: The dtypes of numbers, instants and days by format. Days have 32 bits, which no datetime64 has.
 NUMBERS: Final = {
     **dict(zip("cCsSiIlLefg", ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"), strict=True)),
+    DAYS: "i4",
+    "tdm": "M8[ms]",
     **{f"ts{unit}": f"M8[{name}]" for unit, name in (("s", "s"), ("m", "ms"), ("u", "us"), ("n", "ns"))},
 }
 #: The formats of text, and of lists.
@@ -23,10 +27,20 @@ TEXTS: Final = frozenset({"u", "U", "vu"})
 LISTS: Final = frozenset({"+l", "+L", "+vl", "+vL", "+w"})
 #: The formats that are read, without their parameters.
 _READ: Final = frozenset({*NUMBERS, *TEXTS, *LISTS, "b", "n", "d", "+s"})
-#: The names of the formats that are not read, for errors.
+#: The names of formats, for errors. A column of some is read, but a table must be a struct.
 _NAMES: Final = {
-    "tdD": "date32",
+    **{of: np.dtype(dtype).name for of, dtype in NUMBERS.items()},
+    **{f"ts{unit}": "timestamp" for unit in "smun"},
+    DAYS: "date32",
     "tdm": "date64",
+    "b": "bool",
+    "n": "null",
+    "d": "decimal",
+    "+s": "struct",
+    "u": "string",
+    "U": "large_string",
+    "vu": "string_view",
+    **dict.fromkeys(LISTS, "list"),
     "z": "binary",
     "Z": "large_binary",
     "vz": "binary_view",
@@ -39,6 +53,8 @@ _NAMES: Final = {
     **{f"{kind}{unit}": name for kind, name in (("tt", "time"), ("tD", "duration")) for unit in "smun"},
     **{f"ti{unit}": "interval" for unit in "MDn"},
 }
+#: The formats of the codes of a dictionary.
+_CODES: Final = frozenset("cCsSiIlL")
 #: The beginning of the reason if the data of the producer are malformed.
 MALFORMED: Final = "is malformed Arrow data: "
 
@@ -170,12 +186,13 @@ def check_readable(of: ArrowType) -> None:
     """Check that every type inside a type can be read.
 
     Raises:
-        Unfit: one cannot; the reason names it.
+        Unfit: one cannot, or the codes of a dictionary are no integers; the reason names the type.
     """
     if of.format not in _READ:
-        hint = "; cast it to a timestamp" if of.format in {"tdD", "tdm"} else ""
-        raise Unfit(f"must not be of the Arrow type {of.shown()}{hint}", None)
+        raise Unfit(f"must not be of the Arrow type {of.shown()}", None)
     for child in of.children:
         check_readable(child)
     if of.dictionary is not None:
+        if of.format not in _CODES:
+            raise Unfit(f"{MALFORMED}the codes of a dictionary are of the type {of.shown()}", None)
         check_readable(of.dictionary)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bucketquery.ingest.arrow_parts import LISTS, MALFORMED, NUMBERS, TEXTS, ArrowType, Part
+from bucketquery.ingest.arrow_parts import DAYS, LISTS, MALFORMED, NUMBERS, TEXTS, ArrowType, Part
 from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.short_texts import LONGEST_SHORT, MANY, first_rows
 from bucketquery.ingest.texts import Coder, Texts, recoded, used_codes
@@ -54,8 +54,11 @@ def _joined(values: Sequence[Any], present: Sequence[Bools | None]) -> Array:
 
 
 def _numbers(of: ArrowType, part: Part) -> Array:
-    """The numbers, booleans or instants of some rows, as a view if they are no booleans."""
-    return part.bits(1) if of.format == "b" else part.entries(1, NUMBERS[of.format])
+    """The numbers, booleans or instants of some rows, as a view if they are no booleans and no days."""
+    if of.format == "b":
+        return part.bits(1)
+    values = part.entries(1, NUMBERS[of.format])
+    return values.astype("M8[D]") if of.format == DAYS else values
 
 
 def _decimals(of: ArrowType, part: Part) -> Array | list[Decimal]:

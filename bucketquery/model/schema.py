@@ -97,6 +97,8 @@ class Field:
 
 #: The name of the field for the extra fields: one JSON text with every key that has no column and no sparse list.
 EXTRA_FIELDS: Final = ""
+#: The name of their column in Arrow tables, in bulk input and in frames.
+EXTRA_FIELDS_COLUMN: Final = "extra_fields"
 #: The name of the field for the instant at which a result was written: ``ingested`` in a document's object ``event``.
 EVENT_INGESTED: Final = "event.ingested"
 

@@ -27,6 +27,7 @@ from support.frames import LazyFrame, PolarsFrame, PolarsSeries
 from support.semantics_tables import HOUR_S, JOB, each_row, result
 
 HOUR = 3_600_000
+DAY = 24 * HOUR
 LONG = "a text of more than twelve bytes"
 TIMES = [T0, T0 + HOUR]
 
@@ -141,6 +142,20 @@ TYPES = [
             "text": texts("vu", [datetime.fromtimestamp(time, UTC).isoformat() for time in SECONDS]),
             "text of a dictionary": codes("i", [0, 1], texts("u", ["2020-01-01T00:00Z", "2020-01-01T01:00Z"])),
             "a dictionary of instants": codes("i", [1, 0], numbers("tsm:", TIMES[::-1])),
+        }.items()
+    ),
+    *(
+        same(
+            "27.2",
+            f"days in {of}",
+            "bucket",
+            table(columns(2, **basic(days))),
+            [result("bucket", 0), result("bucket", -DAY)],
+        )
+        for of, days in {
+            "32 bits": numbers("tdD", [0, -1]),
+            "64 bits": numbers("tdm", [0, -DAY]),
+            "a dictionary": codes("i", [1, 0], numbers("tdD", [-1, 0])),
         }.items()
     ),
     *(
@@ -479,8 +494,9 @@ REFUSED = [
     ),
     bad("27.5", "of a bucket", with_extra("{}", "{}"), "columns.extra_fields"),
     bad(
-        "27.6", "date32", one("event.ingested", StandIn("tdD", 2, [None, np.zeros(2, "i4")])), "columns.event.ingested"
+        "27.6", "time32", one("event.ingested", StandIn("tts", 2, [None, np.zeros(2, "i4")])), "columns.event.ingested"
     ),
+    bad("27.6", "a day as a score", one("anomaly_score", numbers("tdD", [0, 1])), "columns.anomaly_score[0]"),
     bad("27.6", "run-end encoded", one("anomaly_score", RUNS), "columns.anomaly_score"),
     bad("27.6", "an unknown name", one("score", numbers("l", [1, 2])), "columns.score"),
     bad(

@@ -13,6 +13,8 @@ import numpy as np
 NUMBERS: Final = {
     **dict(zip("cCsSiIlLefg", ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"), strict=True)),
     **{f"ts{unit}": "i8" for unit in "smun"},
+    "tdD": "i4",
+    "tdm": "i8",
 }
 
 

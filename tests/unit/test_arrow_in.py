@@ -12,7 +12,7 @@ from bucketquery import BucketQueryError, InvalidDocument, ResultsIndex
 from bucketquery.ingest.arrow import ArrowColumn, arrow_column, arrow_columns, can_read_arrow, is_arrow
 from bucketquery.ingest.checks import Unfit
 from bucketquery.ingest.texts import Texts
-from support.arrow_arrays import StandIn, codes, columns, exported, numbers, producer, struct, table, texts
+from support.arrow_arrays import StandIn, codes, columns, exported, lists, numbers, producer, struct, table, texts
 from support.frames import PandasFrame, PandasSeries, PolarsSeries
 
 LONG = "a text of more than twelve bytes"
@@ -59,10 +59,30 @@ def test_a_table_gives_its_columns() -> None:
     assert np.ma.asarray(scores).tolist() == [5.0, None, 7.0] * 2
     assert isinstance(events, Texts)
     assert events.entries() == [LONG, None, "b"] * 2
-    days = columns(1, day=StandIn("tdD", 1, [None, np.zeros(1, "i4")]))
-    ((_, column),) = arrow_columns("columns", table(days))
-    with pytest.raises(Unfit, match=r"\[date32\]"):
+    times = columns(1, time=StandIn("tts", 1, [None, np.zeros(1, "i4")]))
+    ((_, column),) = arrow_columns("columns", table(times))
+    with pytest.raises(Unfit, match=r"\[time\]"):
         column.plain()
+
+
+@pytest.mark.parametrize(
+    ("array", "name"),
+    [
+        (numbers("l", [1]), "int64"),
+        (numbers("g", [1.0]), "float64"),
+        (numbers("tsu:UTC", [1]), "timestamp"),
+        (numbers("tdD", [1]), "date32"),
+        (numbers("b", [True]), "bool"),
+        (texts("vu", ["a"]), "string_view"),
+        (lists("+L", [1], numbers("l", [1])), "list"),
+    ],
+)
+def test_an_array_is_no_table(array: StandIn, name: str) -> None:
+    """The error has the name of the array's type, and not its code in the format of Arrow."""
+    with pytest.raises(
+        InvalidDocument, match=rf"\[columns\]: must be a table, not an array of the Arrow type \[{name}\]"
+    ):
+        arrow_columns("columns", table(array))
 
 
 def test_one_array_is_a_column() -> None:
@@ -162,8 +182,9 @@ def test_a_table_needs_the_extra() -> None:
         lambda: ResultsIndex().upsert_columns(some, job_id="web"),
         lambda: arrow_column("columns.x", some),
     ):
-        with pytest.raises(ImportError, match=r"pip install 'bucketquery\[arrow\]'"):
+        with pytest.raises(ImportError, match=r"pip install 'bucketquery\[arrow\]'") as caught:
             call()
+        assert caught.value.name == "nanoarrow"
 
 
 class Series(PolarsSeries):
@@ -230,7 +251,7 @@ def test_a_bad_table_changes_nothing() -> None:
     """It is read before the writer's lock is taken."""
     index = ResultsIndex()
     index.upsert_columns(table(given()), job_id="web")
-    bad: list[Any] = [table(numbers("l", [1])), table(columns(1, timestamp=StandIn("tdD", 1, [None, np.zeros(1)])))]
+    bad: list[Any] = [table(numbers("l", [1])), table(columns(1, timestamp=StandIn("tts", 1, [None, np.zeros(1)])))]
     for one in bad:
         with pytest.raises(BucketQueryError):
             index.upsert_columns(one, job_id="web")

@@ -165,14 +165,14 @@ def test_a_parquet_file(tmp_path: Any) -> None:
     assert_stored(pq.read_table(path, read_dictionary=["job_id"]), "bucket")
 
 
-def test_run_end_encoded_columns_and_days_are_refused() -> None:
+def test_run_end_encoded_columns_and_times_are_refused() -> None:
     """The error names the column and the type."""
     pa = pytest.importorskip("pyarrow")
     table = pa_table("bucket")
     at = table.schema.get_field_index("anomaly_score")
     runs = pa.RunEndEncodedArray.from_arrays(pa.array([ROWS], pa.int32()), pa.array([5.0]))
-    days = pa.array([20_000] * ROWS, pa.int32()).cast(pa.date32())
-    for column, name in ((runs, "run_end_encoded"), (days, "date32"), (pa.array([b"a"] * ROWS), "binary")):
+    times = pa.array([20_000] * ROWS, pa.int32()).cast(pa.time32("s"))
+    for column, name in ((runs, "run_end_encoded"), (times, "time"), (pa.array([b"a"] * ROWS), "binary")):
         with pytest.raises(InvalidDocument, match=rf"\[columns.anomaly_score\]: .*\[{name}\]"):
             ResultsIndex().upsert_columns(table.set_column(at, "anomaly_score", column))
 

@@ -76,6 +76,15 @@ def test_instants_are_in_utc(unit: str, name: str, zone: str) -> None:
     assert np.ma.getdata(found).view(np.int64)[[0, 2]].tolist() == [0, 7]
 
 
+def test_days_are_instants() -> None:
+    """Days since 1970 have 32 bits, or 64 bits as milliseconds."""
+    days, milliseconds = read(numbers("tdD", [0, None, -1], offset=3)), read(numbers("tdm", [86_400_000]))
+    assert (days.dtype, milliseconds.dtype) == ("M8[D]", "M8[ms]")
+    assert np.ma.getdata(days)[[0, 2]].astype(str).tolist() == ["1970-01-01", "1969-12-31"]
+    assert days.mask.tolist() == [False, True, False]
+    assert milliseconds.astype(str).tolist() == ["1970-01-02T00:00:00.000"]
+
+
 DECIMALS: list[tuple[int, int, list[int | None], list[Any], type]] = [
     (0, 128, [5, -5, None, 2**63 - 1], [5, -5, None, 2**63 - 1], np.ndarray),
     (0, 256, [-1, 2**62], [-1, 2**62], np.ndarray),
@@ -224,8 +233,6 @@ def test_a_stream_without_batches_has_no_rows() -> None:
 
 
 REFUSED: dict[str, Any] = {
-    "[date32]; cast it to a timestamp": StandIn("tdD", 1, []),
-    "[date64]; cast it to a timestamp": StandIn("tdm", 1, []),
     "[run_end_encoded]": StandIn("+r", 1, []),
     "[binary]": StandIn("z", 1, []),
     "[binary_view]": StandIn("vz", 1, []),
@@ -248,6 +255,15 @@ def test_other_types_are_refused_by_their_names(shown: str) -> None:
     with pytest.raises(Unfit) as caught:
         check_readable(type_of(REFUSED[shown]))
     assert caught.value.reason == f"must not be of the Arrow type {shown}"
+
+
+@pytest.mark.parametrize(("of", "name"), [("b", "bool"), ("g", "float64"), ("u", "string"), ("n", "null")])
+def test_the_codes_of_a_dictionary_are_integers(of: str, name: str) -> None:
+    """A dictionary with codes of another type is malformed."""
+    coded = codes("i", [0], texts("u", ["a"]))
+    coded.format = of
+    with pytest.raises(Unfit, match=f"malformed Arrow data: the codes of a dictionary are of the type .{name}"):
+        check_readable(type_of(coded))
 
 
 def test_a_type_may_be_nested_to_a_depth() -> None:

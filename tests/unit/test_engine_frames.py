@@ -56,8 +56,9 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("answer", "overall"):
         monkeypatch.delattr(sys.modules["bucketquery.frames"], name)
     monkeypatch.setitem(sys.modules, "narwhals.stable.v2", None)
-    with pytest.raises(ImportError, match=r"pip install 'bucketquery\[distributed\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'bucketquery\[distributed\]'") as caught:
         search(None, BucketQuery(jobs="web"))
+    assert caught.value.name == "narwhals.stable.v2"
     with pytest.raises(ImportError, match=r"pip install 'bucketquery\[distributed\]'"):
         overall_buckets(None, job_id="web")
 
@@ -139,7 +140,7 @@ def test_parameters_are_refused() -> None:
 
 
 def test_rows_that_cannot_be_a_page_are_refused() -> None:
-    """A result twice, another job, another order, and extra fields that are no object."""
+    """A result twice, another job, and another order."""
     nocase = {"job_id": "TEXT COLLATE NOCASE"}
     with pytest.raises(InvalidDocument, match="several rows"):
         search(relation([bucket(0), bucket(0)]), BucketQuery(jobs="web"))
@@ -147,9 +148,6 @@ def test_rows_that_cannot_be_a_page_are_refused() -> None:
         search(relation([bucket(0, job_id="WEB")], **nocase), BucketQuery(jobs="web"))
     with pytest.raises(InvalidDocument, match="another order"):
         search(relation([bucket(0, job_id="a"), bucket(0, job_id="B")], **nocase), BucketQuery(jobs="_all"))
-    for text, words in (("{", "not JSON"), ("[]", "no JSON object")):
-        with pytest.raises(InvalidDocument, match=words):
-            search(relation([{**AT, "extra_fields": text}]), RecordQuery(jobs="web"))
 
 
 def test_the_newest_row_of_a_result_counts() -> None:
@@ -548,8 +546,8 @@ def test_rows_become_documents() -> None:
     assert second == {"job_id": "web", "timestamp": 1, "bucket_influencers": [{"event": {"ingested": 4}}]}
 
 
-def test_columns_win_over_extra_fields() -> None:
-    """An empty text has no extra fields."""
+def test_extra_fields_become_fields() -> None:
+    """The fields of each text are those of its row. An empty text has none."""
     columns = {"extra_fields": ['{"host": "a"}', ""], "job_id": ["web", "web"]}
     assert documents_of(columns, RECORD, "frame") == [{"host": "a", "job_id": "web"}, {"job_id": "web"}]
 
@@ -568,7 +566,8 @@ def test_only_the_files_of_jobs_and_window_are_read(tmp_path: Path) -> None:
     table = in_jobs_and_window(Table.of(files, BUCKET), ("b",), DAY, 2 * DAY)
     plan = str(table.frame.to_native().explain())
     assert "Scanning Files: 1/3" in plan
-    assert "timestamp >= '1970-01-02" in plan
+    # DuckDB 1 writes no space.
+    assert "timestamp>='1970-01-02" in plan.replace(" ", "")
     assert search(files, BucketQuery(jobs="b", start=DAY)).keys() == (("b", DAY, 3600),)
 
 
@@ -589,6 +588,13 @@ def test_the_instant_of_the_write_is_renamed_by_each_engine(monkeypatch: pytest.
     quoted = Lazy(Eager({"`event.ingested`": Series([1], nw.Int64)}), ENGINE.SQLFRAME)
     with pytest.raises(InvalidQuery, match="sqlframe reads no name with a dot"):
         _prepared(quoted, "frame")
+
+
+def test_duckdb_itself_renames_the_instant_of_the_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB 1 would look for a table of the name before the dot that narwhals gives it."""
+    monkeypatch.setattr(nw.LazyFrame, "rename", None)
+    frame = relation([{**bucket(0), "event.ingested": 5}])
+    assert search(frame, BucketQuery(jobs="web")).to_dict()["buckets"][0]["event"] == {"ingested": 5}
 
 
 class Times:
@@ -623,7 +629,28 @@ def test_frames_of_pandas_are_read_in_utc(monkeypatch: pytest.MonkeyPatch) -> No
     frame.native = Frame(timestamp=Times(None))
     assert _in_utc(frame) is frame
     monkeypatch.setattr("bucketquery.frames.table._in_utc", lambda _: Eager({"a": Series([1], nw.Int64)}))
+    monkeypatch.setattr("bucketquery.frames.table._with_nullable_booleans", lambda frame: frame)
     assert _prepared(frame, "frame").columns == ["a"]
+
+
+@pytest.mark.parametrize("flags", [[True, None], [None, None], [False, True]])
+def test_booleans_of_pandas_may_be_missing(flags: list[bool | None]) -> None:
+    """Pandas has objects where a boolean is missing; such a result is final, and the caller's frame stays as it is."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({**AT, "timestamp": [0, HOUR], "is_interim": pandas.Series(flags, dtype=object)})
+    finals = [hour * HOUR for hour, flag in enumerate(flags) if not flag]
+    query = BucketQuery(jobs="web", sort="timestamp", desc=False)
+    assert search(frame, query.replace(exclude_interim=True)).column("timestamp").tolist() == finals
+    assert [found.is_interim for found in search(frame, query)] == [bool(flag) for flag in flags]
+    assert frame["is_interim"].dtype == object
+
+
+def test_other_objects_of_pandas_are_no_booleans() -> None:
+    """The words true and false are refused."""
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({**AT, "timestamp": [0], "is_interim": pandas.Series(["true"], dtype=object)})
+    with pytest.raises(InvalidQuery, match="must be booleans"):
+        search(frame, BucketQuery(jobs="web"))
 
 
 def test_lists_of_pandas_are_ordered_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -661,6 +688,16 @@ def test_numbers_of_any_type_are_compared() -> None:
         frame = relation([bucket(0, anomaly_score=80), bucket(1, anomaly_score=5)], anomaly_score=of)
         page = search(frame, BucketQuery(jobs="web", anomaly_score=75, sort="anomaly_score"))
         assert page.column("anomaly_score").tolist() == [80.0]
+
+
+@pytest.mark.parametrize("make", ["DataFrame", "LazyFrame"])
+def test_bounds_are_not_rounded_to_single_precision(make: str) -> None:
+    """A score of single precision is below a bound that would be equal to it in that precision."""
+    polars = pytest.importorskip("polars")
+    scores = np.array([0.7, 0.8], dtype=np.float32)
+    assert float(scores[0]) < 0.7
+    frame = getattr(polars, make)({**AT, "timestamp": [0, 1], "anomaly_score": scores})
+    assert search(frame, BucketQuery(jobs="web", anomaly_score=(0.1, 0.7))).count == 1
 
 
 def test_a_missing_detector_orders_as_zero() -> None:
