@@ -23,7 +23,7 @@ from bucketquery.frames import answer, filters, instants, latest, overall, overa
 from bucketquery.frames.clock import instant_of
 from bucketquery.frames.conditions import in_jobs_and_window, job_selection
 from bucketquery.frames.documents import documents_of
-from bucketquery.frames.table import Table, _in_utc, _prepared
+from bucketquery.frames.table import Table, _in_utc, _prepared, _with_nullable_booleans
 from bucketquery.model.schema import BUCKET, RECORD
 from bucketquery.testing import evaluate
 from support.duckdb_frames import relation
@@ -610,10 +610,10 @@ class Times:
         return Times(tz)
 
 
-class Frame(dict[str, Times]):
+class Frame(dict[str, Any]):
     """A frame of pandas: columns by name, and what was assigned."""
 
-    def assign(self, **columns: Times) -> "Frame":
+    def assign(self, **columns: Any) -> "Frame":
         """The frame with other columns."""
         return Frame({**self, **columns})
 
@@ -631,6 +631,36 @@ def test_frames_of_pandas_are_read_in_utc(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("bucketquery.frames.table._in_utc", lambda _: Eager({"a": Series([1], nw.Int64)}))
     monkeypatch.setattr("bucketquery.frames.table._with_nullable_booleans", lambda frame: frame)
     assert _prepared(frame, "frame").columns == ["a"]
+
+
+class Flags(list[Any]):
+    """A column of objects of pandas."""
+
+    dtype: Any = object
+
+    def dropna(self) -> list[Any]:
+        """The values that are there."""
+        return [flag for flag in self if flag is not None]
+
+    def astype(self, dtype: str) -> str:
+        """The name of the type in place of the converted column."""
+        return dtype
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"), [([True, None], "boolean"), ([None], "boolean"), (["true", None], "objects")]
+)
+def test_objects_of_pandas_become_booleans_if_all_are(
+    flags: list[Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a column whose values are booleans is converted, in a copy of the frame."""
+    monkeypatch.setattr("bucketquery.frames.table.nw.from_native", lambda native: native)
+    frame: Any = Eager({"timestamp": Series([1], nw.Int64)}, ENGINE.PANDAS)
+    frame.native = Frame(is_interim=Flags(flags))
+    found: Any = _with_nullable_booleans(frame)
+    assert (found is frame) is (expected == "objects")
+    assert found is frame or found["is_interim"] == expected
+    assert frame.native["is_interim"] == flags
 
 
 @pytest.mark.parametrize("flags", [[True, None], [None, None], [False, True]])
