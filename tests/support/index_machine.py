@@ -311,7 +311,8 @@ class IndexMachine(RuleBasedStateMachine):
 
     def heeded(self, query: Query) -> Sequence[Kind]:
         """The kinds that decide an answer."""
-        return KINDS if isinstance(query, BucketQuery) and query.expand else (kind_of(query),)
+        reads_records = isinstance(query, BucketQuery) and (query.expand or query.where)
+        return KINDS if reads_records else (kind_of(query),)
 
     def asked(self, source: ResultsIndex | Snapshot, query: Query, stored: State) -> str:  # noqa: ARG002 - for machines without documents
         """The answer of the index."""
